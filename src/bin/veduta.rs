@@ -1,0 +1,5 @@
+//! The `veduta` command.
+
+fn main() -> std::process::ExitCode {
+    veduta::app::main()
+}

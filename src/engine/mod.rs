@@ -1,0 +1,1 @@
+//! The Bevy engine: draws the city, the same in a window, offscreen and in the browser.

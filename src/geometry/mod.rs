@@ -1,0 +1,12 @@
+//! Geometry without meaning: shapes in double precision, meshes in single precision, rasters, boxes.
+//!
+//! Importers make [`Shape`]s in the site frame; tilers turn them into [`Mesh`]es relative to a content centre; the
+//! engine uploads those. A polygon is a list of rings, the outer one first, none closed by repetition.
+
+mod bounds;
+mod mesh;
+mod shape;
+
+pub use bounds::Bounds;
+pub use mesh::Mesh;
+pub use shape::{Prism, Shape, Surface, SurfaceKind};

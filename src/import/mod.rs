@@ -1,0 +1,1 @@
+//! Sources of every kind to one city package: importers, footprints to solids, the tiler.

@@ -1,0 +1,1 @@
+//! What happens when: time line, edits, variants, playback with exact seek.

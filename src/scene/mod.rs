@@ -1,0 +1,21 @@
+//! Documents: what users write. A scene (`scenes/*.toml`) says what is shown and how; a scenario says what happens.
+//!
+//! `read` turns text into a document, with `${VAR}` filled in and unknown keys, dangling references and bad expressions
+//! reported with line and suggestion. The layers above (`live`, `indicator`, `scenario`, `engine`) convert the parts they
+//! need into their own types by hand; nothing but documents is serialised from here.
+
+mod scenario_document;
+mod scene_document;
+
+pub use scenario_document::{
+    EditAction, EditDocument, EventAction, EventDocument, RecordingDocument, ReportDocument, ScenarioDocument,
+    SimulationDocument, VariantDocument,
+};
+pub use scene_document::{
+    AlarmDocument, Attach, BindingDocument, CameraDocument, CityDocument, CrsDocument, DemoDocument, Effect,
+    IndicatorDocument, LabelDocument, LayerDocument, Look, PanelDocument, RampDocument, SceneDocument, Severity,
+    SourceDocument, SourceKind, TimeDocument, TourDocument,
+};
+
+/// The version of scene and scenario documents that this program reads and writes.
+pub const FORMAT_VERSION: u32 = 1;

@@ -1,0 +1,1 @@
+//! Which tiles now: selection as a pure function, a sans-IO session, a hard byte budget. No renderer, no files.

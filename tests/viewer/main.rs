@@ -1,0 +1,5 @@
+//! Tests that draw: one binary, because linking Bevy is what costs.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on should stop")]
+
+#[path = "../core/shared_data.rs"]
+mod shared_data;
