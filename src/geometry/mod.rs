@@ -4,9 +4,11 @@
 //! engine uploads those. A polygon is a list of rings, the outer one first, none closed by repetition.
 
 mod bounds;
+mod height_grid;
 mod mesh;
 mod shape;
 
 pub use bounds::Bounds;
+pub use height_grid::HeightGrid;
 pub use mesh::Mesh;
 pub use shape::{Prism, Shape, Surface, SurfaceKind};

@@ -1,1 +1,9 @@
 //! A city on disk, as bytes: manifest, object table, spatial index, tile addresses. No files are touched here.
+//!
+//! A tiler hands named byte strings to a [`PackageSink`]; a reader asks a `ByteSource` for them. Names are relative to the
+//! package's folder: `city.toml`, `tileset.json`, `content/LEVEL/X/Y.glb`, `subtrees/LEVEL/X/Y.subtree`,
+//! `terrain/tileset.json` with its own content, `terrain/heights.grid`, `objects/...`, `index/...`.
+
+mod sink;
+
+pub use sink::{PackageSink, SinkError};
