@@ -4,9 +4,19 @@
 //! reported with line and suggestion. The layers above (`live`, `indicator`, `scenario`, `engine`) convert the parts they
 //! need into their own types by hand; nothing but documents is serialised from here.
 
+mod check_scenario;
+mod check_scene;
+mod event_time;
+mod place;
+mod read;
 mod scenario_document;
 mod scene_document;
+mod suggest;
+mod tagged;
+mod variables;
 
+pub use event_time::EventTime;
+pub use read::{DocumentError, DocumentProblem, read_scenario, read_scene};
 pub use scenario_document::{
     EditAction, EditDocument, EventAction, EventDocument, RecordingDocument, ReportDocument, ScenarioDocument,
     SimulationDocument, VariantDocument,
@@ -16,6 +26,10 @@ pub use scene_document::{
     IndicatorDocument, LabelDocument, LayerDocument, Look, PanelDocument, RampDocument, SceneDocument, Severity,
     SourceDocument, SourceKind, TimeDocument, TourDocument,
 };
+pub use variables::Environment;
 
 /// The version of scene and scenario documents that this program reads and writes.
 pub const FORMAT_VERSION: u32 = 1;
+
+/// The kinds of simulation that a scenario may name; `sim` holds what each of them is.
+pub const SIMULATION_KINDS: &[&str] = &["flood"];

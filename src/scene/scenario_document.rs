@@ -44,8 +44,7 @@ pub struct ScenarioDocument {
 }
 
 /// `[[edit]]`: one building more or one less.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct EditDocument {
     /// Unique in the scenario.
     pub name: String,
@@ -55,7 +54,7 @@ pub struct EditDocument {
 }
 
 /// What an edit does.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum EditAction {
     /// A block on a footprint.
@@ -67,10 +66,8 @@ pub enum EditAction {
         /// Metres.
         height_m: f64,
         /// Metres above the ellipsoid; on the ground where left out.
-        #[serde(default)]
         base_m: Option<f64>,
         /// `#rrggbb`.
-        #[serde(default)]
         color: Option<String>,
     },
     /// A glTF model.
@@ -82,7 +79,6 @@ pub enum EditAction {
         /// [longitude, latitude] in degrees and metres above the ellipsoid.
         at: [f64; 3],
         /// Clockwise from north, degrees.
-        #[serde(default)]
         heading: f64,
     },
     /// Takes an object away.
@@ -93,8 +89,7 @@ pub enum EditAction {
 }
 
 /// `[[event]]`: something that happens at an instant.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct EventDocument {
     /// RFC 3339, or seconds after the start as `+90` (a string).
     pub at: String,
@@ -104,7 +99,7 @@ pub struct EventDocument {
 }
 
 /// What an event does.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum EventAction {
     /// Sets an attribute of an object.
@@ -143,7 +138,6 @@ pub enum EventAction {
         /// Words for people.
         message: String,
         /// How bad.
-        #[serde(default)]
         severity: Severity,
     },
     /// Flies to a named camera.
@@ -151,7 +145,6 @@ pub enum EventAction {
         /// The camera's name.
         camera: String,
         /// Flight time, seconds.
-        #[serde(default)]
         flight_s: f64,
     },
     /// Shows words.
@@ -159,7 +152,6 @@ pub enum EventAction {
         /// The words.
         text: String,
         /// How long, seconds.
-        #[serde(default)]
         for_s: f64,
     },
 }
