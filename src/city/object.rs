@@ -1,5 +1,7 @@
 //! City objects.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::Value;
@@ -19,8 +21,9 @@ pub struct CityObject {
     pub parent: Option<String>,
     /// Level of the finest thing known about it.
     pub level: CimLevel,
-    /// Attributes by name, in the order of the source.
-    pub attributes: Vec<(String, Value)>,
+    /// Attributes by name, in the order of the source. Names are shared: a city has millions of attributes under a few
+    /// dozen names.
+    pub attributes: Vec<(Arc<str>, Value)>,
     /// Its looks, coarse to fine; empty for objects without geometry (a campus, a storey known only by name).
     pub shapes: Vec<LodShape>,
     /// Where it is where it has no shape (a device); empty if nowhere. Site frame.
@@ -65,6 +68,6 @@ impl CityObject {
 
     /// The value of an attribute; `Null` where there is none.
     pub fn attribute(&self, name: &str) -> &Value {
-        self.attributes.iter().find(|(key, _)| key == name).map_or(&Value::Null, |(_, value)| value)
+        self.attributes.iter().find(|(key, _)| **key == *name).map_or(&Value::Null, |(_, value)| value)
     }
 }

@@ -6,6 +6,7 @@
 mod bounds;
 mod height_grid;
 mod mesh;
+pub mod parallel;
 mod shape;
 
 pub use bounds::Bounds;
