@@ -1,0 +1,95 @@
+//! The demo city: how many, how they hang together, and that it is the same twice.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use veduta::city::CityObject;
+use veduta::import::demo::{DemoCity, DemoSize};
+
+fn objects(seed: u64, size: DemoSize) -> Vec<CityObject> {
+    let mut all = Vec::new();
+    DemoCity::new(seed, size).for_each(&mut |object| all.push(object));
+    all
+}
+
+#[test]
+fn sizes_are_as_promised() {
+    let count = |size| {
+        let mut buildings = 0_usize;
+        DemoCity::new(1, size).for_each(&mut |object| buildings += usize::from(object.class == "Building"));
+        buildings
+    };
+    for (size, expected) in [(DemoSize::Small, 2_000), (DemoSize::City, 50_000)] {
+        let buildings = count(size);
+        assert!((expected * 9 / 10..=expected * 11 / 10).contains(&buildings), "{size:?}: {buildings}");
+    }
+}
+
+#[test]
+fn the_small_city_hangs_together() {
+    let all = objects(1, DemoSize::Small);
+    let ids: BTreeSet<&str> = all.iter().map(|o| o.id.as_str()).collect();
+    assert_eq!(ids.len(), all.len(), "ids are unique");
+    let mut classes = BTreeMap::<&str, usize>::new();
+    for object in &all {
+        *classes.entry(object.class.as_str()).or_default() += 1;
+        let parent = object.parent.as_deref();
+        assert!(parent.is_none_or(|p| ids.contains(p)), "{}: parent {parent:?} is missing", object.id);
+        assert!(parent.is_some() || object.class == "City", "{} hangs nowhere", object.id);
+        let bounds = object.bounds();
+        assert!(
+            bounds.is_empty() || (bounds.min.is_finite() && bounds.size().max_element() < 4_000.0),
+            "{}",
+            object.id
+        );
+    }
+    for class in [
+        "Building",
+        "Road",
+        "Bridge",
+        "WaterBody",
+        "SolitaryVegetationObject",
+        "Campus",
+        "Zone",
+        "BuildingStorey",
+        "BuildingRoom",
+        "Device",
+        "Pipe",
+        "Manhole",
+        "Valve",
+        "District",
+    ] {
+        assert!(classes.contains_key(class), "no {class} in {classes:?}");
+    }
+    println!("{classes:?}");
+    let streams = all.iter().filter(|o| o.class == "Device").map(|o| o.attribute("stream").text().unwrap().to_owned());
+    let streams: Vec<String> = streams.collect();
+    for kind in ["power", "air", "water_level", "parking", "people"] {
+        assert!(streams.iter().any(|s| s.starts_with(&format!("demo/{kind}/"))), "no stream of {kind}");
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_city_and_another_another() {
+    let (a, b, c) = (objects(1, DemoSize::Small), objects(1, DemoSize::Small), objects(2, DemoSize::Small));
+    assert!(a == b);
+    assert!(a != c);
+}
+
+/// Buildings stand on land, and the ground under them is where they begin.
+#[test]
+fn buildings_stand_on_the_ground() {
+    let city = DemoCity::new(3, DemoSize::Small);
+    let (site, ground) = (city.site(), city.ground());
+    let mut checked = 0;
+    city.for_each(&mut |object| {
+        if object.class == "Building" {
+            let bounds = object.bounds();
+            let place = veduta::geodesy::SitePoint(bounds.center().truncate().extend(bounds.min.z));
+            let (base, earth) =
+                (site.to_geodetic(place).ellipsoid_height_m, ground.sample(bounds.center().truncate()).unwrap());
+            assert!(base - earth < 2.0 && base > -1.0, "{}: base {base} on ground {earth}", object.id);
+            checked += 1;
+        }
+    });
+    assert!(checked > 1_000);
+}
