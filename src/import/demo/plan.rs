@@ -48,7 +48,7 @@ impl Plan {
         let half_m = match size {
             DemoSize::Small => 1_380.0,
             DemoSize::City => 6_170.0,
-            DemoSize::Metro => 28_500.0,
+            DemoSize::Metro => 25_700.0,
         };
         Self { seed, half_m, site: SiteFrame::new(Geodetic::from_degrees(121.9, 30.9, SEA_LEVEL_M)) }
     }
