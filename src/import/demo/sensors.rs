@@ -36,77 +36,50 @@ fn mast(plan: &Plan, id: &str, kind: &str, name: String, place: DVec2, base_m: f
 
 /// Air stations over the city, gauges along river and quay, car parks and counters of people around the centre.
 pub(super) fn make(plan: &Plan, take: &mut dyn FnMut(CityObject)) {
-    let ring = |n: i64, of: i64, radius: f64| {
-        plan.center() + DVec2::from_angle(std::f64::consts::TAU * n as f64 / of as f64) * radius
-    };
     for n in 0..12 {
-        let place = ring(n, 12, plan.half_m * (0.18 + 0.20 * (n % 3) as f64));
+        let place = on_ring(plan, n, 12, plan.half_m * (0.18 + 0.20 * (n % 3) as f64));
         if plan.inside(place) && !plan.in_water(place) {
-            mast(
-                plan,
-                &format!("air-{n:02}"),
-                "air",
-                format!("{n}号空气站 Air Station {n}"),
-                place,
-                plan.ground(place),
-                take,
-            );
+            let name = format!("{n}号空气站 Air Station {n}");
+            mast(plan, &format!("air-{n:02}"), "air", name, place, plan.ground(place), take);
         }
     }
+    gauges(plan, take);
+    for n in 0..18 {
+        let place = on_ring(plan, n, 18, plan.ring_radius() * (0.35 + 0.28 * (n % 3) as f64));
+        if plan.buildable(place) {
+            let name = format!("{n}号停车场 Car Park {n}");
+            mast(plan, &format!("parking-{n:02}"), "parking", name, place, plan.ground(place), take);
+        }
+    }
+    for n in 0..10 {
+        let place = on_ring(plan, n, 10, plan.ring_radius() * 0.22);
+        if !plan.in_water(place) {
+            let name = format!("{n}号人流 People Counter {n}");
+            mast(plan, &format!("people-{n:02}"), "people", name, place, plan.ground(place), take);
+        }
+    }
+}
+
+/// The `n`th of `of` places on a circle around the centre.
+fn on_ring(plan: &Plan, n: i64, of: i64, radius_m: f64) -> DVec2 {
+    plan.center() + DVec2::from_angle(std::f64::consts::TAU * n as f64 / of as f64) * radius_m
+}
+
+/// Water level gauges: eight along the river, three on the quay.
+fn gauges(plan: &Plan, take: &mut dyn FnMut(CityObject)) {
+    let foot = SEA_LEVEL_M - 1.0;
     for n in 0..8 {
         let y = plan.half_m * (-0.5 + 0.17 * n as f64);
         let place = DVec2::new(plan.river_x(y) + plan.river_width() * 0.5 - 4.0, y);
         if plan.sea_distance(place) > 0.0 {
-            mast(
-                plan,
-                &format!("gauge-river-{n}"),
-                "water_level",
-                format!("澄江{n}号水位 River Gauge {n}"),
-                place,
-                SEA_LEVEL_M - 1.0,
-                take,
-            );
+            let name = format!("澄江{n}号水位 River Gauge {n}");
+            mast(plan, &format!("gauge-river-{n}"), "water_level", name, place, foot, take);
         }
     }
     let basin = plan.basin();
     for n in 0..3 {
         let place = basin.center + DVec2::new((n as f64 - 1.0) * basin.half.x * 0.8, basin.half.y - 3.0);
-        mast(
-            plan,
-            &format!("gauge-harbour-{n}"),
-            "water_level",
-            format!("港池{n}号水位 Harbour Gauge {n}"),
-            place,
-            SEA_LEVEL_M - 1.0,
-            take,
-        );
-    }
-    for n in 0..18 {
-        let place = ring(n, 18, plan.ring_radius() * (0.35 + 0.28 * (n % 3) as f64));
-        if plan.buildable(place) {
-            mast(
-                plan,
-                &format!("parking-{n:02}"),
-                "parking",
-                format!("{n}号停车场 Car Park {n}"),
-                place,
-                plan.ground(place),
-                take,
-            );
-        }
-    }
-    for n in 0..10 {
-        let place = ring(n, 10, plan.ring_radius() * 0.22);
-        if !plan.in_water(place) {
-            mast(
-                plan,
-                &format!("people-{n:02}"),
-                "people",
-                format!("{n}号人流 People Counter {n}"),
-                place,
-                plan.ground(place),
-                take,
-            );
-        }
+        let name = format!("港池{n}号水位 Harbour Gauge {n}");
+        mast(plan, &format!("gauge-harbour-{n}"), "water_level", name, place, foot, take);
     }
 }
