@@ -1,1 +1,10 @@
 //! Bytes to data and back, one file format a folder or file. Pure: a thread, a worker, a test and a fuzzer run the same code.
+//!
+//! Tile formats turn bytes into [`TileContent`] through the [`ContentDecoder`] seam; the tiler turns it into bytes again.
+
+pub mod glb;
+mod tile_content;
+
+pub use tile_content::{
+    AlphaMode, Column, ContentDecoder, EncodedImage, FeatureTable, FormatError, TextColumn, TileContent, TilePart,
+};

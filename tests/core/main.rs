@@ -3,4 +3,5 @@
 
 mod demo;
 mod scene;
+mod glb;
 mod shared_data;
