@@ -2,6 +2,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on should stop")]
 
 mod demo;
-mod scene;
 mod glb;
+mod scene;
 mod shared_data;
