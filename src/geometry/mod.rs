@@ -4,12 +4,14 @@
 //! engine uploads those. A polygon is a list of rings, the outer one first, none closed by repetition.
 
 mod bounds;
+mod footprint;
 mod height_grid;
 mod mesh;
 pub mod parallel;
 mod shape;
 
 pub use bounds::Bounds;
+pub use footprint::{FootprintProblem, Repair, RepairedPolygon, repair, signed_area};
 pub use height_grid::HeightGrid;
 pub use mesh::Mesh;
 pub use shape::{Prism, Shape, Surface, SurfaceKind};
