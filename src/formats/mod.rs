@@ -3,6 +3,7 @@
 //! Tile formats turn bytes into [`TileContent`] through the [`ContentDecoder`] seam; the tiler turns it into bytes again.
 
 pub mod glb;
+pub mod mvt;
 mod tile_content;
 
 pub use tile_content::{

@@ -3,5 +3,7 @@
 
 mod demo;
 mod glb;
+mod import_files;
+mod import_mvt;
 mod scene;
 mod shared_data;

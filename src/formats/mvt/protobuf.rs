@@ -1,0 +1,85 @@
+//! The few pieces of the protocol buffers wire format that vector tiles use, over borrowed bytes.
+//!
+//! Nothing is allocated from a length that a file claims: every length is checked against the bytes that are there.
+
+use super::MvtError;
+
+/// A cursor over one message.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Message<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+/// The value of a field by wire type (protocol buffers encoding, "message structure").
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Field<'a> {
+    Varint(u64),
+    Fixed64(u64),
+    Bytes(&'a [u8]),
+    Fixed32(u32),
+}
+
+impl<'a> Message<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: 0 }
+    }
+
+    /// The next field's number and value; `None` at the end.
+    pub(super) fn next(&mut self) -> Result<Option<(u64, Field<'a>)>, MvtError> {
+        if self.at >= self.bytes.len() {
+            return Ok(None);
+        }
+        let key = self.varint()?;
+        let field = match key & 7 {
+            0 => Field::Varint(self.varint()?),
+            1 => Field::Fixed64(u64::from_le_bytes(self.fixed::<8>()?)),
+            2 => {
+                let length = self.varint()?;
+                Field::Bytes(self.take(length)?)
+            }
+            5 => Field::Fixed32(u32::from_le_bytes(self.fixed::<4>()?)),
+            other => return Err(MvtError::Encoding { what: "wire type", value: other }),
+        };
+        if key >> 3 == 0 {
+            return Err(MvtError::Encoding { what: "field number", value: 0 });
+        }
+        Ok(Some((key >> 3, field)))
+    }
+
+    /// A base-128 number of at most ten bytes.
+    pub(super) fn varint(&mut self) -> Result<u64, MvtError> {
+        let mut value = 0_u64;
+        for shift in (0..64).step_by(7) {
+            let byte = *self.bytes.get(self.at).ok_or(MvtError::Truncated)?;
+            self.at += 1;
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte & 0x80 == 0 {
+                return Ok(value);
+            }
+        }
+        Err(MvtError::Encoding { what: "number", value })
+    }
+
+    /// Whether everything was read.
+    pub(super) fn is_done(&self) -> bool {
+        self.at >= self.bytes.len()
+    }
+
+    fn take(&mut self, length: u64) -> Result<&'a [u8], MvtError> {
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        let length = usize::try_from(length).map_err(|_| MvtError::Truncated)?;
+        let taken = rest.get(..length).ok_or(MvtError::Truncated)?;
+        self.at += length;
+        Ok(taken)
+    }
+
+    fn fixed<const N: usize>(&mut self) -> Result<[u8; N], MvtError> {
+        self.take(N as u64)?.try_into().map_err(|_| MvtError::Truncated)
+    }
+}
+
+/// A zigzag-encoded signed number.
+pub(super) fn zigzag(value: u64) -> i64 {
+    ((value >> 1) as i64) ^ -((value & 1) as i64)
+}

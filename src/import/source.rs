@@ -1,0 +1,255 @@
+//! What importers read and what they hand on.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use glam::DVec3;
+
+use super::{Confidence, ImportError, SourceReport};
+use crate::city::{CityObject, Value};
+use crate::geometry::SurfaceKind;
+
+/// The files that a user named: one file, or a folder with everything below it. Reading blocks.
+pub trait SourceFiles: Send + Sync {
+    /// The path as the user gave it; errors end with it.
+    fn path(&self) -> &str;
+
+    /// Names relative to that path, with `/`, sorted by bytes; for a single file its own name alone.
+    fn names(&self) -> &[String];
+
+    /// All bytes of one of them.
+    fn read(&self, name: &str) -> Result<Vec<u8>, ImportError>;
+
+    /// At most the first `limit` bytes of one of them: enough to tell what it is.
+    fn head(&self, name: &str, limit: usize) -> Result<Vec<u8>, ImportError> {
+        let mut bytes = self.read(name)?;
+        bytes.truncate(limit);
+        Ok(bytes)
+    }
+
+    /// The name of a file as messages give it: the user's path, and what is below it.
+    fn path_of(&self, name: &str) -> String {
+        match self.names() {
+            [only] if only == name && self.path().ends_with(name) => self.path().to_owned(),
+            _ => format!("{}/{name}", self.path().trim_end_matches('/')),
+        }
+    }
+}
+
+/// Files in memory: tests and generated data.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryFiles {
+    path: String,
+    names: Vec<String>,
+    bytes: BTreeMap<String, Vec<u8>>,
+}
+
+impl MemoryFiles {
+    /// The files by relative name, as if they lay under `path`.
+    pub fn new(path: &str, files: impl IntoIterator<Item = (String, Vec<u8>)>) -> Self {
+        let bytes: BTreeMap<_, _> = files.into_iter().collect();
+        Self { path: path.to_owned(), names: bytes.keys().cloned().collect(), bytes }
+    }
+}
+
+impl SourceFiles for MemoryFiles {
+    fn path(&self) -> &str {
+        &self.path
+    }
+
+    fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    fn read(&self, name: &str) -> Result<Vec<u8>, ImportError> {
+        let missing = || ImportError::Read { cause: "no such file".to_owned(), path: self.path_of(name) };
+        self.bytes.get(name).cloned().ok_or_else(missing)
+    }
+}
+
+/// What a user may say about a source, on the command line or in a recipe. Everything may be left out where the source says
+/// it itself.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ImportOptions {
+    /// The CRS of the coordinates, over what the source says (`EPSG:28992`).
+    pub crs: Option<String>,
+    /// What heights are above, over what the source says.
+    pub height_reference: Option<HeightReference>,
+    /// The attribute that holds the height of a building above its ground, in metres.
+    pub height_attribute: Option<String>,
+    /// The attribute that holds the number of storeys above ground.
+    pub storey_attribute: Option<String>,
+    /// Height of one storey in metres where only storeys are known; 3.0 if not said.
+    pub storey_height_m: Option<f64>,
+    /// The attribute that identifies an object; features cut by tile borders are joined by it.
+    pub id_attribute: Option<String>,
+    /// The class of every object that does not say its own.
+    pub class: Option<String>,
+    /// Only these layers of sources that have layers.
+    pub layers: Vec<String>,
+    /// This zoom level of a tile pyramid instead of the finest.
+    pub zoom: Option<u8>,
+}
+
+/// What heights in a source are above.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum HeightReference {
+    /// The ellipsoid of the CRS.
+    Ellipsoid,
+    /// Mean sea level, by a geoid model or a national levelling.
+    Geoid,
+    /// The ground under the object: there are no heights of places in the source.
+    #[default]
+    AboveGround,
+}
+
+/// Where a source's coordinates are: found in the source, or told by the user.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SourceFrame {
+    /// The coordinate reference system.
+    pub crs: String,
+    /// What heights are above.
+    pub height_reference: HeightReference,
+    /// How that is known, for people: `metadata.referenceSystem`, `implied by the tile pyramid`, `--crs`.
+    pub stated_by: String,
+}
+
+/// An object as its source has it: everything but where it is. `object.shapes` and `object.place` are still empty; placing
+/// fills them from `geometry`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct SourceObject {
+    /// Identifier, class, attributes.
+    pub object: CityObject,
+    /// Coordinates in the source's CRS.
+    pub geometry: Vec<SourceShape>,
+}
+
+/// One level of detail of an object in the source's CRS: coordinates in the units of the CRS (metres, feet, degrees), always
+/// east (longitude) first, north (latitude) second, height third, in metres above the source's [`HeightReference`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct SourceShape {
+    /// CityJSON's refined LoD, `1.2` -> 1.2.
+    pub lod: f32,
+    /// The geometry.
+    pub form: SourceForm,
+}
+
+/// Rings of points, the outer one first, none closed by repetition; directions as the source has them.
+pub type SourcePolygon = Vec<Vec<DVec3>>;
+
+/// How a shape is given.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SourceForm {
+    /// Footprints pushed up by `height_m` metres from their own height (LoD1).
+    Footprints {
+        /// One polygon a part that lies apart.
+        polygons: Vec<SourcePolygon>,
+        /// From base to top, metres; above zero.
+        height_m: f64,
+    },
+    /// Polygons in space.
+    Surfaces(Vec<SourceSurface>),
+    /// Places without extent.
+    Points(Vec<DVec3>),
+}
+
+/// One polygon in space and what it is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SourceSurface {
+    /// Its rings.
+    pub polygon: SourcePolygon,
+    /// What it is.
+    pub kind: SurfaceKind,
+}
+
+/// Takes what an importer reads, in batches, in a fixed order. An error stops the import: [`ImportError::Cancelled`] when
+/// the user did.
+pub trait ObjectSink {
+    /// Where the coordinates of all following objects are. Called once before the first of them.
+    fn describe(&mut self, frame: &SourceFrame) -> Result<(), ImportError>;
+
+    /// The next objects.
+    fn take(&mut self, batch: Vec<SourceObject>) -> Result<(), ImportError>;
+
+    /// How much of the source was read: of files or bytes, whatever the importer can count.
+    fn progress(&mut self, _done: u64, _total: u64) -> Result<(), ImportError> {
+        Ok(())
+    }
+}
+
+/// A source read whole into memory: what placing and tests work on.
+#[derive(Debug, Clone, Default)]
+pub struct Gathered {
+    /// Where its coordinates are.
+    pub frame: Option<SourceFrame>,
+    /// Its objects.
+    pub objects: Vec<SourceObject>,
+}
+
+impl ObjectSink for Gathered {
+    fn describe(&mut self, frame: &SourceFrame) -> Result<(), ImportError> {
+        self.frame = Some(frame.clone());
+        Ok(())
+    }
+
+    fn take(&mut self, batch: Vec<SourceObject>) -> Result<(), ImportError> {
+        self.objects.extend(batch);
+        Ok(())
+    }
+}
+
+/// One kind of source.
+///
+/// ```
+/// use veduta::import::{Gathered, ImportOptions, MemoryFiles, recognise};
+/// let tile = ("14/14551/6451.pbf".to_owned(), Vec::new());
+/// let files = MemoryFiles::new("tiles", [tile]);
+/// let importer = recognise(&files).unwrap();
+/// let mut city = Gathered::default();
+/// let report = importer.read(&files, &ImportOptions::default(), &mut city).unwrap();
+/// assert_eq!((importer.name(), report.objects, report.count_of("tile-empty")), ("mvt", 0, 1));
+/// ```
+pub trait Importer: Send + Sync {
+    /// Short name, as recipes give it: `cityjson`.
+    fn name(&self) -> &'static str;
+
+    /// What it reads, for people.
+    fn title(&self) -> &'static str;
+
+    /// File names that it reads, as shell patterns, for help.
+    fn patterns(&self) -> &'static [&'static str];
+
+    /// How sure it is that it can read these files, from their names and first bytes.
+    fn probe(&self, files: &dyn SourceFiles) -> Confidence;
+
+    /// Reads everything into `sink`. Bad records are counted in the report and left out; only files that are not what they
+    /// claim to be, a missing CRS, and the sink's own errors end it.
+    fn read(
+        &self,
+        files: &dyn SourceFiles,
+        options: &ImportOptions,
+        sink: &mut dyn ObjectSink,
+    ) -> Result<SourceReport, ImportError>;
+}
+
+impl SourceObject {
+    /// Adds an attribute unless the source has one of that name.
+    pub fn derive_attribute(&mut self, name: &Arc<str>, value: Value) {
+        if self.object.attribute(name).is_null() {
+            self.object.attributes.retain(|(key, _)| key != name);
+            self.object.attributes.push((Arc::clone(name), value));
+        }
+    }
+
+    /// How many surfaces it has: polygons in space, and footprints.
+    pub fn surfaces(&self) -> u64 {
+        self.geometry
+            .iter()
+            .map(|shape| match &shape.form {
+                SourceForm::Footprints { polygons, .. } => polygons.len() as u64,
+                SourceForm::Surfaces(surfaces) => surfaces.len() as u64,
+                SourceForm::Points(_) => 0,
+            })
+            .sum()
+    }
+}
