@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on should stop")]
 
 mod demo;
+mod flood;
 mod glb;
 mod import_files;
 mod import_mvt;

@@ -1,0 +1,408 @@
+//! The local inertial scheme on a staggered grid: two sweeps a step, rows in parallel.
+//!
+//! P. D. Bates, M. S. Horritt, T. J. Fewtrell (2010), J. Hydrology 387, 33-45, eq. 11, with the average of neighbouring
+//! discharges of G. A. M. de Almeida et al. (2012), Water Resour. Res. 48, W05528, eq. 10. Depths and beds are double
+//! precision, so that water is conserved to rounding; discharges are single precision, which is where the time goes: both
+//! sides of a face get the same number, so their precision has no part in conservation.
+//!
+//! The arrays have a rim of one blocked cell, so no loop asks about borders. A blocked cell is a very high one: the
+//! formula itself lets no water cross its faces.
+
+use crate::geometry::parallel;
+
+/// Standard gravity, m/s2.
+pub(super) const GRAVITY: f64 = 9.80665;
+/// Height of a blocked cell above the datum, metres.
+pub(super) const WALL_M: f64 = 1.0e6;
+/// Water less deep than this does not flow, metres.
+const DRY_M: f32 = 1.0e-4;
+/// A cell gives away no more than this part of what it has, so that rounding never makes it negative.
+const MOST_OUT: f32 = 0.999_999;
+/// Rows that one task takes.
+const BAND: usize = 16;
+
+/// Depths and discharges, with the rim.
+#[derive(Debug, Clone)]
+pub(super) struct State {
+    /// Cells in a row with the rim.
+    pub width: usize,
+    /// Rows with the rim.
+    pub height: usize,
+    /// Ground above the datum, metres, a multiple of 2^-16.
+    pub bed: Vec<f64>,
+    /// Water depth, metres.
+    pub depth: Vec<f64>,
+    next_depth: Vec<f64>,
+    /// Discharge a metre of width over the western (`flow_x`) and southern (`flow_y`) face of a cell, m2/s.
+    flow_x: Vec<f32>,
+    flow_y: Vec<f32>,
+    next_x: Vec<f32>,
+    next_y: Vec<f32>,
+    /// Deepest water of each row.
+    row_depth: Vec<f64>,
+    /// Whether water crosses the four edges: west, east, south, north.
+    open: [bool; 4],
+}
+
+/// One step's numbers.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Step {
+    /// Length, seconds.
+    pub dt_s: f64,
+    /// Edge of a cell, metres.
+    pub cell_m: f64,
+    /// Manning's n, s/m^(1/3).
+    pub manning: f64,
+    /// Weight of a face's own discharge in the average with its neighbours (1: none of them).
+    pub theta: f64,
+    /// Rain in this step, metres.
+    pub rain_m: f64,
+}
+
+/// Factors of the momentum equation, single precision.
+#[derive(Clone, Copy)]
+struct Factors {
+    own: f32,
+    others: f32,
+    slope: f32,
+    friction: f32,
+}
+
+/// The rows of one task in the first sweep.
+struct FlowBand<'a> {
+    first: usize,
+    x: &'a mut [f32],
+    y: &'a mut [f32],
+}
+
+/// The rows of one task in the second sweep.
+struct DepthBand<'a> {
+    first: usize,
+    depth: &'a mut [f64],
+    x: &'a mut [f32],
+    y: &'a mut [f32],
+    row_depth: &'a mut [f64],
+}
+
+impl State {
+    /// Dry ground; `bed` and `depth` have the rim already.
+    pub fn new(width: usize, height: usize, bed: Vec<f64>, depth: Vec<f64>, open: [bool; 4]) -> Self {
+        let cells = width * height;
+        let row_depth = depth.chunks(width).map(|row| row.iter().copied().fold(0.0, f64::max)).collect();
+        Self {
+            next_depth: depth.clone(),
+            flow_x: vec![0.0; cells],
+            flow_y: vec![0.0; cells],
+            next_x: vec![0.0; cells],
+            next_y: vec![0.0; cells],
+            width,
+            height,
+            bed,
+            depth,
+            row_depth,
+            open,
+        }
+    }
+
+    /// Deepest water, metres.
+    pub fn max_depth(&self) -> f64 {
+        self.row_depth.iter().copied().fold(0.0, f64::max)
+    }
+
+    /// Whether any water moves.
+    pub fn moves(&self) -> bool {
+        self.flow_x.iter().chain(&self.flow_y).any(|q| *q != 0.0)
+    }
+
+    /// Adds water to a cell (with the rim counted), metres.
+    pub fn add(&mut self, column: usize, row: usize, metres: f64) {
+        if let Some(depth) = self.depth.get_mut(row * self.width + column) {
+            *depth += metres;
+            let depth = *depth;
+            if let Some(deepest) = self.row_depth.get_mut(row) {
+                *deepest = deepest.max(depth);
+            }
+        }
+    }
+
+    /// One step. `share` says how much of the rain each cell receives (1: its own; more beside roofs). Hands back the water
+    /// that left over the open edges, m3.
+    pub fn step(&mut self, step: Step, share: &[f32]) -> f64 {
+        let active = self.active_rows(step.rain_m > 0.0);
+        self.momentum(step, &active);
+        let left = self.continuity(step, share, &active);
+        std::mem::swap(&mut self.depth, &mut self.next_depth);
+        left
+    }
+
+    /// Rows in which something can happen: they or a neighbour have water that flows, or it rains.
+    fn active_rows(&self, rain: bool) -> Vec<bool> {
+        let wet = |row: usize| self.row_depth.get(row).is_some_and(|depth| *depth > f64::from(DRY_M));
+        (0..self.height).map(|row| rain || wet(row) || wet(row + 1) || row > 0 && wet(row - 1)).collect()
+    }
+
+    /// First sweep: discharges over the western and southern faces of every row, into the second set of arrays.
+    fn momentum(&mut self, step: Step, active: &[bool]) {
+        let scale = GRAVITY * step.dt_s;
+        let factors = Factors {
+            own: step.theta as f32,
+            others: (0.5 * (1.0 - step.theta)) as f32,
+            slope: (scale / step.cell_m) as f32,
+            friction: (scale * step.manning * step.manning) as f32,
+        };
+        let Self { width, height, bed, depth, flow_x, flow_y, next_x, next_y, open, .. } = self;
+        let (width, height, open) = (*width, *height, *open);
+        let (bed, depth, flow_x, flow_y) = (&*bed, &*depth, &*flow_x, &*flow_y);
+        let chunks = next_x.chunks_mut(width * BAND).zip(next_y.chunks_mut(width * BAND));
+        let bands = chunks.enumerate().map(|(i, (x, y))| FlowBand { first: i * BAND, x, y }).collect();
+        parallel::map(bands, |band: FlowBand<'_>| {
+            for (i, (x, y)) in band.x.chunks_mut(width).zip(band.y.chunks_mut(width)).enumerate() {
+                let row = band.first + i;
+                if row == 0 {
+                    continue;
+                }
+                if !active.get(row).copied().unwrap_or(false) {
+                    x.fill(0.0);
+                    y.fill(0.0);
+                    continue;
+                }
+                let at = row * width;
+                if row + 1 < height {
+                    faces_x(&bed[at..at + width], &depth[at..at + width], &flow_x[at..at + width], x, factors);
+                    open_edges_x(&depth[at..at + width], x, open);
+                }
+                faces_y(row, width, bed, depth, flow_y, y, factors);
+                if open[2] && row == 1 {
+                    edge(&depth[at..at + width], y, -1.0);
+                }
+                if open[3] && row + 1 == height {
+                    edge(&depth[at - width..at], y, 1.0);
+                }
+            }
+        });
+    }
+
+    /// Second sweep: discharges limited to the water that there is, depths, the deepest of each row.
+    fn continuity(&mut self, step: Step, share: &[f32], active: &[bool]) -> f64 {
+        let Self { width, height, depth, next_depth, flow_x, flow_y, next_x, next_y, row_depth, open, .. } = self;
+        let (width, height, open) = (*width, *height, *open);
+        let sweep =
+            Sweep { width, height, depth, x: next_x, y: next_y, share, rain: step.rain_m, by: step.dt_s / step.cell_m };
+        let chunks = next_depth.chunks_mut(width * BAND).zip(flow_x.chunks_mut(width * BAND));
+        let chunks = chunks.zip(flow_y.chunks_mut(width * BAND)).zip(row_depth.chunks_mut(BAND));
+        let bands = chunks.enumerate().map(|(i, (((depth, x), y), row_depth))| {
+            let first = i * BAND;
+            DepthBand { first, depth, x, y, row_depth }
+        });
+        let left = parallel::map(bands.collect(), |band: DepthBand<'_>| sweep.band(band, active, open));
+        left.iter().sum::<f64>() * step.dt_s * step.cell_m
+    }
+}
+
+/// What the second sweep reads.
+struct Sweep<'a> {
+    width: usize,
+    height: usize,
+    depth: &'a [f64],
+    x: &'a [f32],
+    y: &'a [f32],
+    share: &'a [f32],
+    rain: f64,
+    /// Length of the step by the edge of a cell, s/m.
+    by: f64,
+}
+
+impl Sweep<'_> {
+    /// Does the rows of one band; hands back the discharge over open edges, m2/s summed over faces.
+    fn band(&self, band: DepthBand<'_>, active: &[bool], open: [bool; 4]) -> f64 {
+        let width = self.width;
+        let mut left = 0.0;
+        let mut keep = [vec![1.0_f32; width], vec![1.0; width], vec![1.0; width]];
+        let mut ready = None;
+        let rows = band.depth.chunks_mut(width).zip(band.x.chunks_mut(width)).zip(band.y.chunks_mut(width));
+        for (i, (((depth, x), y), deepest)) in rows.zip(band.row_depth).enumerate() {
+            let row = band.first + i;
+            let at = row * width;
+            if !active.get(row).copied().unwrap_or(false) || row == 0 {
+                depth.copy_from_slice(&self.depth[at..at + width]);
+                x.fill(0.0);
+                y.fill(0.0);
+                continue;
+            }
+            // `keep` holds the factors of the rows below, here and above; after the row before this one two are known.
+            let known = if ready == Some(row - 1) { 2 } else { 0 };
+            keep.rotate_left(known / 2);
+            for (slot, limits) in keep.iter_mut().enumerate().skip(known) {
+                self.outflow_limits(row + slot - 1, limits);
+            }
+            ready = Some(row);
+            let [below, here, above] = &keep;
+            limit(&self.x[at..at + width], &here[..], x);
+            limit_between(&self.y[at..at + width], &below[..], &here[..], y);
+            if row + 1 == self.height {
+                left += if open[3] { y.iter().map(|q| f64::from(*q)).sum() } else { 0.0 };
+                continue;
+            }
+            self.depths(row, x, y, [here, above], depth);
+            *deepest = depth.iter().fold(0.0, |most, d| if *d > most { *d } else { most });
+            left += edges_out(x, y, row, open);
+        }
+        left
+    }
+
+    /// For each cell of a row the part of its outflow that its water can pay for, at most 1.
+    fn outflow_limits(&self, row: usize, limits: &mut [f32]) {
+        if row == 0 || row + 1 >= self.height {
+            limits.fill(1.0);
+            return;
+        }
+        let (n, at) = (self.width - 1, row * self.width);
+        let (west, east) = (&self.x[at..at + n], &self.x[at + 1..at + 1 + n]);
+        let (south, north) = (&self.y[at..at + n], &self.y[at + self.width..at + self.width + n]);
+        let (depth, limits, by) = (&self.depth[at..at + n], &mut limits[..n], self.by as f32);
+        let out = |q: f32| if q > 0.0 { q } else { 0.0 };
+        for i in 0..n {
+            let sum = (out(east[i]) + out(-west[i])) + (out(north[i]) + out(-south[i]));
+            let part = MOST_OUT * depth[i] as f32 / (sum * by + 1.0e-30);
+            limits[i] = if part < 1.0 { part } else { 1.0 };
+        }
+    }
+
+    /// New depths of a row from its limited western and southern faces; the northern ones are limited here once more.
+    fn depths(&self, row: usize, x: &[f32], y: &[f32], [here, above]: [&Vec<f32>; 2], depth: &mut [f64]) {
+        let (n, at) = (self.width - 1, row * self.width);
+        let old = &self.depth[at..at + n];
+        let north = &self.y[at + self.width..at + self.width + n];
+        let (west, east, south) = (&x[..n], &x[1..n + 1], &y[..n]);
+        let (here, above, depth) = (&here[..n], &above[..n], &mut depth[..n]);
+        for i in 0..n {
+            let out = north[i] * if north[i] > 0.0 { here[i] } else { above[i] };
+            let net = (f64::from(west[i]) - f64::from(east[i])) + (f64::from(south[i]) - f64::from(out));
+            depth[i] = old[i] + self.by * net;
+        }
+        // What fell over the western edge is gone.
+        depth[0] = 0.0;
+        if self.rain > 0.0 {
+            let share = &self.share[at..at + n];
+            for i in 0..n {
+                depth[i] += self.rain * f64::from(share[i]);
+            }
+        }
+    }
+}
+
+/// Discharge over one face from the cells on its two sides and its neighbours' discharges.
+#[inline(always)]
+fn face(bed: [f64; 2], depth: [f64; 2], q: f32, around: f32, factors: Factors) -> f32 {
+    let level = [bed[0] + depth[0], bed[1] + depth[1]];
+    let top = if level[0] > level[1] { level[0] } else { level[1] };
+    let sill = if bed[0] > bed[1] { bed[0] } else { bed[1] };
+    let flow_depth = (top - sill) as f32;
+    let rise = (level[1] - level[0]) as f32;
+    let wet = flow_depth > DRY_M;
+    let d = if wet { flow_depth } else { DRY_M };
+    let r = inverse_cube_root(d);
+    let (r2, r4) = (r * r, (r * r) * (r * r));
+    let pushed = factors.own * q + factors.others * around - factors.slope * d * rise;
+    let q = pushed / (1.0 + factors.friction * q.abs() * (r4 * r2 * r));
+    if wet { q } else { 0.0 }
+}
+
+/// x^(-1/3) to 5e-7 for normal positive numbers: a guess from the exponent, then three Newton steps (no library's `powf`:
+/// this one vectorises and is the same on every machine).
+#[inline(always)]
+fn inverse_cube_root(x: f32) -> f32 {
+    let mut r = f32::from_bits(0x54a2_1d2a - x.to_bits() / 3);
+    let third = x * (1.0 / 3.0);
+    for _ in 0..3 {
+        r *= 4.0 / 3.0 - third * (r * r * r);
+    }
+    r
+}
+
+/// Faces between the cells of a row, from the second cell within the rim to the last.
+fn faces_x(bed: &[f64], depth: &[f64], flow: &[f32], new: &mut [f32], factors: Factors) {
+    let n = bed.len() - 2;
+    let (bed_w, bed_e, depth_w, depth_e) = (&bed[..n], &bed[1..n + 1], &depth[..n], &depth[1..n + 1]);
+    let (q_w, q, q_e, new) = (&flow[..n], &flow[1..n + 1], &flow[2..n + 2], &mut new[1..n + 1]);
+    for i in 0..n {
+        new[i] = face([bed_w[i], bed_e[i]], [depth_w[i], depth_e[i]], q[i], q_w[i] + q_e[i], factors);
+    }
+}
+
+/// Southern faces of a row.
+fn faces_y(row: usize, width: usize, bed: &[f64], depth: &[f64], flow: &[f32], new: &mut [f32], factors: Factors) {
+    let (at, n) = (row * width, width);
+    let before = at - width;
+    // The northernmost faces lie on the rim: there is no row of faces beyond them.
+    let after = if at + 2 * n <= flow.len() { at + n } else { at };
+    let (bed_s, bed_n) = (&bed[before..before + n], &bed[at..at + n]);
+    let (depth_s, depth_n) = (&depth[before..before + n], &depth[at..at + n]);
+    let (q_s, q, q_n, new) = (&flow[before..before + n], &flow[at..at + n], &flow[after..after + n], &mut new[..n]);
+    for i in 0..n {
+        new[i] = face([bed_s[i], bed_n[i]], [depth_s[i], depth_n[i]], q[i], q_s[i] + q_n[i], factors);
+    }
+}
+
+/// Discharge over a free overfall: critical flow, q = sqrt(g) (2/3 h)^(3/2).
+fn overfall(depth: f64) -> f32 {
+    let critical = depth * (2.0 / 3.0);
+    if depth > f64::from(DRY_M) { (critical * (GRAVITY * critical).sqrt()) as f32 } else { 0.0 }
+}
+
+fn open_edges_x(depth: &[f64], x: &mut [f32], open: [bool; 4]) {
+    let last = depth.len() - 2;
+    if open[0] {
+        x[1] = -overfall(depth[1]);
+    }
+    if open[1] {
+        x[last + 1] = overfall(depth[last]);
+    }
+}
+
+fn edge(depth: &[f64], y: &mut [f32], outwards: f32) {
+    let cells = 1..depth.len() - 1;
+    y[cells.clone()].iter_mut().zip(&depth[cells]).for_each(|(q, d)| *q = outwards * overfall(*d));
+}
+
+/// Discharge that leaves a row over the western, eastern and southern edges, m2/s summed.
+fn edges_out(x: &[f32], y: &[f32], row: usize, open: [bool; 4]) -> f64 {
+    let west = if open[0] { -f64::from(x[1]) } else { 0.0 };
+    let east = if open[1] { f64::from(x[x.len() - 1]) } else { 0.0 };
+    let south = if open[2] && row == 1 { -y.iter().map(|q| f64::from(*q)).sum::<f64>() } else { 0.0 };
+    west + east + south
+}
+
+/// Western faces limited by the cell that the water comes from.
+fn limit(flow: &[f32], keep: &[f32], limited: &mut [f32]) {
+    let n = flow.len() - 1;
+    let (q, from_west, from_east, limited) = (&flow[1..n + 1], &keep[..n], &keep[1..n + 1], &mut limited[1..n + 1]);
+    for i in 0..n {
+        limited[i] = q[i] * if q[i] > 0.0 { from_west[i] } else { from_east[i] };
+    }
+}
+
+/// Southern faces limited by the cell that the water comes from.
+fn limit_between(flow: &[f32], below: &[f32], here: &[f32], limited: &mut [f32]) {
+    let n = flow.len();
+    let (below, here, limited) = (&below[..n], &here[..n], &mut limited[..n]);
+    for i in 0..n {
+        limited[i] = flow[i] * if flow[i] > 0.0 { below[i] } else { here[i] };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cube_root_is_good_over_all_depths() {
+        let mut x = 1.0e-5_f32;
+        while x < 1.0e5 {
+            let exact = f64::from(x).powf(-1.0 / 3.0);
+            let off = f64::from(inverse_cube_root(x)) / exact - 1.0;
+            assert!(off.abs() < 5e-7, "{x}: {off:e}");
+            x *= 1.01;
+        }
+    }
+}
