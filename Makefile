@@ -1,0 +1,26 @@
+# The two commands of a newcomer are `make demo` and `make test`; both set the machine up first.
+
+.PHONY: demo test lint goldens bench
+
+demo:
+	scripts/setup.sh
+	cargo run --release --locked -- demo
+
+test: lint
+	cargo test --release --locked
+	cargo test --release --locked --no-default-features --lib --test core
+
+# Formatting, lints as errors in every supported combination of features, and the core for the browser.
+lint:
+	scripts/setup.sh test
+	cargo fmt --check
+	cargo clippy --release --locked --all-targets
+	cargo clippy --release --locked --all-targets --no-default-features
+	scripts/check-wasm.sh
+
+# Draws the golden pictures anew. Look at each of them before you commit, and say in the commit why it changed.
+goldens:
+	VEDUTA_UPDATE_GOLDENS=1 cargo test --release --locked --test viewer
+
+bench:
+	cargo run --release --locked -- bench
