@@ -1,1 +1,7 @@
 //! The outside world: files, clock, tasks, transports. The only place with threads, sockets and `cfg(target_arch)`.
+
+#[cfg(not(target_arch = "wasm32"))]
+mod source_files;
+
+#[cfg(not(target_arch = "wasm32"))]
+pub use source_files::LocalFiles;
