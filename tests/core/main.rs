@@ -6,5 +6,6 @@ mod flood;
 mod glb;
 mod import_files;
 mod import_mvt;
+mod live;
 mod scene;
 mod shared_data;
