@@ -1,1 +1,46 @@
 //! What happens when: time line, edits, variants, playback with exact seek.
+//!
+//! ```text
+//! ScenarioDocument --Timeline--> events by time --+
+//!                                                 +--> Playback --> CityState (+ the live part) --> drawing, event log
+//! live part (store, recordings, alarms) ----------+        keyframes: any instant can be reached exactly
+//! ScenarioDocument --edits--> what a variant adds and takes away
+//! ```
+//!
+//! A play moves in steps of fixed length from a start to an end. The state after a step depends on the document and on
+//! the number of the step, on nothing else: no clock, no frame rate. The host says how much time went by
+//! ([`Playback::advance`]); seeking restores the keyframe before and replays the steps.
+
+mod edits;
+mod event_log;
+mod playback;
+mod state;
+mod timeline;
+
+pub use edits::{AddedModel, CityEdits, VariantEdits};
+pub use event_log::{EventLog, Happening, HappeningKind, IndicatorTable};
+pub use playback::{Playable, Playback};
+pub use state::{CameraCue, CityState, HandAlarm, ShownMessage};
+pub use timeline::{Action, Event, Timeline};
+
+/// Why a scenario cannot be played.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum ScenarioError {
+    /// A time that is missing or cannot be read.
+    #[error("{0}")]
+    Time(String),
+    /// The play would have more steps than can be counted out.
+    #[error("{0} steps are too many: choose a longer 'step_s'")]
+    TooManySteps(f64),
+    /// There is no such variant.
+    #[error("no variant is named '{name}'; there are: {known}")]
+    NoVariant {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: String,
+    },
+    /// A footprint that is no polygon.
+    #[error("the footprint of the edit '{0}' is no polygon")]
+    Footprint(String),
+}

@@ -7,5 +7,6 @@ mod glb;
 mod import_files;
 mod import_mvt;
 mod live;
+mod playback;
 mod scene;
 mod shared_data;

@@ -1,0 +1,201 @@
+//! Playing scenarios: every instant is the same however it is reached.
+
+use proptest::prelude::*;
+use veduta::quantity::Timestamp;
+use veduta::scenario::{Happening, HappeningKind, Playable, Playback, Timeline};
+use veduta::scene::{EventAction, EventDocument, ScenarioDocument, Severity, TimeDocument};
+
+const START: &str = "2026-07-01T06:00:00Z";
+
+fn start() -> Timestamp {
+    Timestamp::parse(START).unwrap()
+}
+
+fn document(length_s: f64, step_s: f64, events: Vec<(f64, EventAction)>) -> ScenarioDocument {
+    let event = |(at, action): (f64, EventAction)| EventDocument { at: format!("+{at}"), action };
+    ScenarioDocument {
+        format_version: 1,
+        time: TimeDocument { start: Some(START.into()), end: Some(start().plus_seconds(length_s).to_string()) },
+        step_s: Some(step_s),
+        events: events.into_iter().map(event).collect(),
+        ..Default::default()
+    }
+}
+
+/// A live part that remembers everything: any step left out, repeated or swapped shows in its state.
+struct Memory {
+    state: u64,
+    weight: usize,
+}
+
+impl Playable for Memory {
+    type Snapshot = u64;
+
+    fn advance(&mut self, to: Timestamp, happenings: &mut Vec<Happening>) {
+        self.state = (self.state ^ to.0 as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(17);
+        if self.state.is_multiple_of(7) {
+            let (alarm, object) = ("seven".to_owned(), self.state.to_string());
+            happenings.push(Happening { time: to, kind: HappeningKind::AlarmCleared { alarm, object } });
+        }
+    }
+
+    fn snapshot(&self) -> u64 {
+        self.state
+    }
+
+    fn restore(&mut self, snapshot: &u64) {
+        self.state = *snapshot;
+    }
+
+    fn hash(&self) -> u64 {
+        self.state
+    }
+
+    fn snapshot_bytes(&self) -> usize {
+        self.weight
+    }
+}
+
+fn playback(document: &ScenarioDocument, weight: usize) -> Playback<Memory> {
+    Playback::new(Timeline::new(document).unwrap(), Memory { state: 1, weight })
+}
+
+fn any_action() -> impl Strategy<Value = EventAction> {
+    let object = || prop_oneof![Just("A".to_owned()), Just("B".to_owned()), Just("C".to_owned())];
+    prop_oneof![
+        (object(), any::<i64>()).prop_map(|(object, value)| EventAction::Set {
+            object,
+            property: "p".into(),
+            value: toml::Value::Integer(value)
+        }),
+        object().prop_map(|object| EventAction::Show { object }),
+        object().prop_map(|object| EventAction::Hide { object }),
+        object().prop_map(|object| EventAction::Close { object }),
+        object().prop_map(|object| EventAction::Open { object }),
+        object().prop_map(|object| EventAction::Alarm { object, message: "m".into(), severity: Severity::Critical }),
+        (0.0..30.0_f64).prop_map(|flight_s| EventAction::Camera { camera: "top".into(), flight_s }),
+        (0.0..30.0_f64).prop_map(|for_s| EventAction::Message { text: "t".into(), for_s }),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+    /// The hash after any seek is that of playing there, for any document, any order of seeks, and any keyframes.
+    #[test]
+    fn seeking_is_playing(
+        events in proptest::collection::vec((0.0..900.0_f64, any_action()), 0..40),
+        length_s in 20.0..900.0_f64,
+        step_s in 0.1..3.0_f64,
+        seeks in proptest::collection::vec((-0.1..1.1_f64, any::<bool>()), 1..20),
+        weight in prop_oneof![Just(8_usize), Just(20 << 20), Just(200 << 20)],
+    ) {
+        let document = document(length_s, step_s, events);
+        let mut played = playback(&document, 8);
+        let mut hashes = vec![played.state_hash()];
+        while played.play_step() {
+            hashes.push(played.state_hash());
+        }
+        prop_assert_eq!(hashes.len() as u64, played.timeline().last_step() + 1);
+        prop_assert_eq!(played.time(), start().plus_seconds(length_s));
+        let mut sought = playback(&document, weight);
+        for (part, on) in seeks {
+            let time = start().plus_seconds(part * length_s);
+            sought.seek(time);
+            let step = sought.step_number();
+            prop_assert_eq!(step, sought.timeline().step_at(time));
+            prop_assert_eq!(sought.state_hash(), hashes[step as usize], "step {}", step);
+            if on && sought.play_step() {
+                prop_assert_eq!(sought.state_hash(), hashes[step as usize + 1], "one on from step {}", step);
+            }
+        }
+        let (count, bytes) = sought.keyframes();
+        prop_assert!(count <= 256 && (bytes <= 97 << 20 || count == 1), "{} keyframes, {} bytes", count, bytes);
+    }
+
+    /// However real time is cut into frames, the same steps are played.
+    #[test]
+    fn frames_do_not_matter(cuts in proptest::collection::vec(0.001..2.0_f64, 1..60), speed in 0.05..2000.0_f64) {
+        let document = document(5000.0, 1.0, vec![(10.0, EventAction::Hide { object: "A".into() })]);
+        let mut played = playback(&document, 8);
+        played.set_speed(speed);
+        played.play();
+        cuts.iter().for_each(|dt| played.advance(*dt));
+        let step = (cuts.iter().sum::<f64>() * speed.clamp(0.1, 1000.0)).floor() as i64;
+        let off = played.step_number() as i64 - step.min(5000);
+        prop_assert!(off.abs() <= 1, "step {} for {}", played.step_number(), step);
+        let mut stepped = playback(&document, 8);
+        stepped.step_by(played.step_number() as i64);
+        prop_assert_eq!(stepped.state_hash(), played.state_hash());
+    }
+}
+
+#[test]
+fn events_happen_on_their_step_and_in_the_order_of_the_document() {
+    let set =
+        |value: i64| EventAction::Set { object: "A".into(), property: "p".into(), value: toml::Value::Integer(value) };
+    let events = vec![(2.5, set(3)), (1.0, set(1)), (1.0, set(2)), (0.0, set(0)), (4.0, set(4))];
+    let mut played = Playback::new(Timeline::new(&document(4.5, 1.0, events)).unwrap(), ());
+    let mut values = Vec::new();
+    loop {
+        values.push(played.state().attribute("A", "p").unwrap().to_string());
+        if !played.play_step() {
+            break;
+        }
+    }
+    assert_eq!(values, ["0", "2", "2", "3", "4", "4"]);
+    assert_eq!(played.take_happenings().len(), 5);
+    played.seek(start());
+    played.seek(start().plus_seconds(4.0));
+    assert!(played.take_happenings().is_empty(), "seeking is not playing, for the reader");
+}
+
+#[test]
+fn messages_end_and_alarms_stay() {
+    let events = vec![
+        (1.0, EventAction::Message { text: "rain".into(), for_s: 2.0 }),
+        (1.0, EventAction::Alarm { object: "A".into(), message: "wet".into(), severity: Severity::Warning }),
+    ];
+    let mut played = Playback::new(Timeline::new(&document(10.0, 1.0, events)).unwrap(), ());
+    let shown = |played: &mut Playback<()>, at: f64| {
+        played.seek(start().plus_seconds(at));
+        (played.state().message.is_some(), played.state().alarms.len())
+    };
+    assert_eq!(
+        [0.0, 1.0, 2.0, 3.0, 10.0].map(|at| shown(&mut played, at)).map(|s| s.0),
+        [false, true, true, false, false]
+    );
+    assert_eq!(shown(&mut played, 10.0), (false, 1));
+    assert_eq!(shown(&mut played, 0.0), (false, 0));
+}
+
+#[test]
+fn it_stops_at_its_end_or_begins_again() {
+    let mut played = playback(&document(10.0, 1.0, vec![]), 8);
+    played.advance(5.0);
+    assert_eq!(played.step_number(), 0, "paused at first");
+    played.play();
+    played.advance(f64::NAN);
+    played.advance(3.4);
+    assert_eq!((played.step_number(), played.shown_time()), (3, start().plus_seconds(3.4)));
+    played.advance(100.0);
+    assert!(!played.is_playing() && played.time() == played.timeline().end());
+    played.play();
+    assert_eq!(played.step_number(), 0, "playing at the end begins again");
+    let first = played.state_hash();
+    played.set_looping(true);
+    played.advance(11.0);
+    assert_eq!((played.step_number(), played.state_hash(), played.is_playing()), (0, first, true));
+    played.set_speed(1e9);
+    assert_eq!(played.speed(), 1000.0);
+    played.step_by(-5);
+    assert!(!played.is_playing());
+}
+
+#[test]
+fn senseless_time_lines_are_refused() {
+    assert!(Timeline::new(&document(0.0, 1.0, vec![])).is_err());
+    assert!(Timeline::new(&document(10.0, 0.0, vec![])).is_err());
+    assert!(Timeline::new(&document(10.0, f64::NAN, vec![])).is_err());
+    assert!(Timeline::new(&document(1e10, 1e-3, vec![])).is_err());
+    assert!(Timeline::new(&ScenarioDocument::default()).is_err());
+}
