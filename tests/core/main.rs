@@ -3,6 +3,7 @@
 
 mod demo;
 mod flood;
+mod geodesy;
 mod glb;
 mod import_files;
 mod import_mvt;

@@ -1,0 +1,125 @@
+//! What a CRS is, from its definition: names, kind, units, the order of its axes, and the PROJ string.
+
+use super::{CrsId, GeodesyError};
+
+/// The order in which the authority defines the axes. Files that honour it (GML, CityGML, CityJSON, WMS 1.3, SensorThings'
+/// are longitude first) hold coordinates in this order; the operations here always take east first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AxisOrder {
+    /// Easting, northing; longitude, latitude.
+    EastFirst,
+    /// Latitude, longitude (EPSG:4326, 4490, 6697); northing, easting (EPSG:4547, 6677).
+    NorthFirst,
+}
+
+/// What a CRS is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CrsInfo {
+    /// Its name in the registry: `Amersfoort / RD New + NAP height`.
+    pub name: String,
+    /// Whether coordinates are degrees.
+    pub is_geographic: bool,
+    /// Whether coordinates are metres from the earth's centre.
+    pub is_geocentric: bool,
+    /// Metres in one unit of the plane coordinates; 1 for geographic CRS, whose unit is the degree.
+    pub metres_per_unit: f64,
+    /// The order of the axes as defined.
+    pub axis_order: AxisOrder,
+    /// The CRS of the heights, where the CRS is compound: `NAP height`.
+    pub vertical: Option<String>,
+}
+
+/// Definitions that replace the table's: PROJ strings whose datum shift is older than the EPSG dataset's preferred one
+/// (EPSG v12, as PROJ 9.6 has it), so that a browser puts a city where the desktop does. Code, operation, `+towgs84`.
+const DATUM_SHIFTS: &[(&[u32], &str)] = &[];
+
+/// Easting-first projected CRS have `AXIS` in the table; where it is left out the EPSG dataset has northing first.
+pub(super) fn info(crs: &CrsId) -> Result<CrsInfo, GeodesyError> {
+    let unknown = || GeodesyError::UnknownCrs { crs: crs.to_string(), known: String::new() };
+    let code = crs.epsg_code().ok_or_else(unknown)?;
+    let definition = definition(code).ok_or_else(unknown)?;
+    let (proj4, wkt) = (definition.proj4, definition.wkt);
+    let is_geographic = proj4.contains("+proj=longlat");
+    let is_geocentric = proj4.contains("+proj=geocent");
+    let vertical = wkt.split_once("VERT_CS[\"").and_then(|(_, rest)| rest.split('"').next()).map(str::to_owned);
+    let vertical = vertical.or_else(|| crs.vertical_epsg_code().map(|code| format!("EPSG:{code}")));
+    Ok(CrsInfo {
+        name: name(wkt),
+        is_geographic,
+        is_geocentric,
+        metres_per_unit: if is_geographic { 1.0 } else { metres_per_unit(proj4) },
+        axis_order: if is_geographic || (!is_geocentric && !east_first(wkt)) {
+            AxisOrder::NorthFirst
+        } else {
+            AxisOrder::EastFirst
+        },
+        vertical,
+    })
+}
+
+/// The PROJ string of an EPSG code, its datum shift brought up to date, east first.
+pub(super) fn proj_string(code: u32) -> Option<String> {
+    let plain = definition(code)?.proj4;
+    let Some((_, shift)) = DATUM_SHIFTS.iter().find(|(codes, _)| codes.contains(&code)) else {
+        return Some(plain.to_owned());
+    };
+    let kept = plain.split_whitespace().filter(|word| !word.starts_with("+towgs84=") && *word != "+no_defs");
+    Some(kept.chain([*shift, "+no_defs"]).collect::<Vec<_>>().join(" "))
+}
+
+fn definition(code: u32) -> Option<crs_definitions::Def> {
+    crs_definitions::from_code(u16::try_from(code).ok()?)
+}
+
+/// The first quoted text of a WKT definition, in a `BOUNDCRS` too.
+fn name(wkt: &str) -> String {
+    wkt.split('"').nth(1).unwrap_or_default().to_owned()
+}
+
+/// Whether the first axis of the plane CRS points east or west. A projected CRS without `AXIS` in the table's WKT 1 has the
+/// authority's order, northing first: the table's maker leaves out those axes that GIS do not honour.
+fn east_first(wkt: &str) -> bool {
+    let plane = wkt.split("VERT_CS[").next().unwrap_or(wkt);
+    let Some((_, axis)) = plane.split_once("AXIS[\"") else { return false };
+    let direction = axis.split_once(',').map_or("", |(_, rest)| rest).trim_start().to_ascii_lowercase();
+    direction.starts_with("east") || direction.starts_with("west")
+}
+
+fn metres_per_unit(proj4: &str) -> f64 {
+    let value = |key: &str| proj4.split_whitespace().find_map(|word| word.strip_prefix(key));
+    match (value("+to_meter="), value("+units=")) {
+        (Some(number), _) => number.parse().unwrap_or(1.0),
+        (None, Some("us-ft")) => 1200.0 / 3937.0,
+        (None, Some("ft")) => 0.3048,
+        (None, Some("km")) => 1000.0,
+        (None, Some("link")) => 0.201_168,
+        _ => 1.0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn axes_units_and_names() {
+        let of = |code| info(&CrsId::epsg(code)).unwrap();
+        let rd = of(7415);
+        assert_eq!(
+            (rd.name.as_str(), rd.vertical.as_deref()),
+            ("Amersfoort / RD New + NAP height", Some("NAP height"))
+        );
+        assert_eq!((rd.axis_order, rd.is_geographic), (AxisOrder::EastFirst, false));
+        for code in [4326, 4490, 6697, 4979, 4547, 6677] {
+            assert_eq!(of(code).axis_order, AxisOrder::NorthFirst, "EPSG:{code}");
+        }
+        for code in [3857, 28992, 2056, 32654, 25832] {
+            assert_eq!(of(code).axis_order, AxisOrder::EastFirst, "EPSG:{code}");
+        }
+        assert!(of(6697).is_geographic && of(6697).vertical.is_some());
+        assert!((of(2263).metres_per_unit - 0.304_800_609_601_219_2).abs() < 1e-15);
+        assert!(of(4978).is_geocentric);
+        let error = info(&CrsId::epsg(9_999_999)).unwrap_err().to_string();
+        assert!(error.contains("EPSG:9999999") && error.contains("--crs"), "{error}");
+    }
+}

@@ -1,0 +1,51 @@
+//! What can go wrong between two coordinate reference systems.
+
+/// Why coordinates could not be brought from one CRS to another.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum GeodesyError {
+    /// The text names no CRS.
+    #[error(
+        "'{text}' is no coordinate reference system; write EPSG:CODE, OGC:CRS84, GCJ02, BD09 or the name of a city CRS"
+    )]
+    NotACrs {
+        /// What was given.
+        text: String,
+    },
+    /// The CRS is well written but neither the registry nor the backend knows it.
+    #[error(
+        "the coordinate reference system {crs} is not known here; give one that is with --crs, or describe it as a city CRS \
+         under [city.crs]{known}"
+    )]
+    UnknownCrs {
+        /// The CRS.
+        crs: String,
+        /// City CRS that are known, as the end of the sentence; empty where there are none.
+        known: String,
+    },
+    /// Both are known, but not the way between them.
+    #[error("there is no coordinate operation from {from} to {to}: {cause}")]
+    NoOperation {
+        /// Source CRS.
+        from: String,
+        /// Target CRS.
+        to: String,
+        /// What the backend said.
+        cause: String,
+    },
+    /// The parameters of a city CRS make no sense.
+    #[error("the city CRS '{name}' cannot be used: {cause}")]
+    BadCityCrs {
+        /// Its name.
+        name: String,
+        /// What is wrong with it.
+        cause: String,
+    },
+    /// A geoid model could not be read.
+    #[error("this is no {format} geoid model: {cause}")]
+    BadGeoid {
+        /// The format that was expected.
+        format: &'static str,
+        /// What is wrong with it.
+        cause: String,
+    },
+}
