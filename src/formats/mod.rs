@@ -2,6 +2,7 @@
 //!
 //! Tile formats turn bytes into [`TileContent`] through the [`ContentDecoder`] seam; the tiler turns it into bytes again.
 
+pub mod cityjson;
 pub mod glb;
 pub mod mvt;
 mod tile_content;

@@ -70,6 +70,8 @@ pub struct SourceReport {
     pub objects: u64,
     /// Their surfaces, all levels of detail.
     pub surfaces: u64,
+    /// Surfaces that were read and left out, each with a diagnostic: no area, vertices that are not there.
+    pub surfaces_left_out: u64,
     /// What was wrong, by code.
     pub tallies: BTreeMap<&'static str, Tally>,
 }

@@ -5,6 +5,7 @@
 //! Placing turns them into city objects in the site frame; the tiler makes tiles of those.
 
 mod attributes;
+mod cityjson;
 pub mod demo;
 mod diagnostic;
 mod mvt;
@@ -12,12 +13,12 @@ mod source;
 
 pub use diagnostic::{Diagnostic, EXAMPLES, Place, Severity, SourceReport, Tally};
 pub use source::{
-    Gathered, HeightReference, ImportOptions, Importer, MemoryFiles, ObjectSink, SourceFiles, SourceForm, SourceFrame,
+    Gathered, HeightsAbove, ImportOptions, Importer, MemoryFiles, ObjectSink, SourceFiles, SourceForm, SourceFrame,
     SourceObject, SourcePolygon, SourceShape, SourceSurface,
 };
 
 /// Every importer, in the order in which help lists them.
-pub const IMPORTERS: &[&dyn Importer] = &[&mvt::MvtImporter];
+pub const IMPORTERS: &[&dyn Importer] = &[&cityjson::CityJsonImporter, &mvt::MvtImporter];
 
 /// How sure an importer is that it can read some files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]

@@ -74,7 +74,7 @@ pub struct ImportOptions {
     /// The CRS of the coordinates, over what the source says (`EPSG:28992`).
     pub crs: Option<String>,
     /// What heights are above, over what the source says.
-    pub height_reference: Option<HeightReference>,
+    pub heights_above: Option<HeightsAbove>,
     /// The attribute that holds the height of a building above its ground, in metres.
     pub height_attribute: Option<String>,
     /// The attribute that holds the number of storeys above ground.
@@ -93,14 +93,22 @@ pub struct ImportOptions {
 
 /// What heights in a source are above.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum HeightReference {
+pub enum HeightsAbove {
     /// The ellipsoid of the CRS.
     Ellipsoid,
     /// Mean sea level, by a geoid model or a national levelling.
     Geoid,
     /// The ground under the object: there are no heights of places in the source.
     #[default]
-    AboveGround,
+    Ground,
+}
+
+impl HeightsAbove {
+    /// What heights in a CRS are above: the ellipsoid in those that are ellipsoidal in three dimensions, else mean sea level,
+    /// which is what maps and levellings give.
+    pub fn of_crs(crs: &str) -> Self {
+        if ["EPSG:4979", "EPSG:4978"].contains(&crs) { Self::Ellipsoid } else { Self::Geoid }
+    }
 }
 
 /// Where a source's coordinates are: found in the source, or told by the user.
@@ -109,7 +117,7 @@ pub struct SourceFrame {
     /// The coordinate reference system.
     pub crs: String,
     /// What heights are above.
-    pub height_reference: HeightReference,
+    pub heights_above: HeightsAbove,
     /// How that is known, for people: `metadata.referenceSystem`, `implied by the tile pyramid`, `--crs`.
     pub stated_by: String,
 }
@@ -125,7 +133,7 @@ pub struct SourceObject {
 }
 
 /// One level of detail of an object in the source's CRS: coordinates in the units of the CRS (metres, feet, degrees), always
-/// east (longitude) first, north (latitude) second, height third, in metres above the source's [`HeightReference`].
+/// east (longitude) first, north (latitude) second, height third, in metres above the source's [`HeightsAbove`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct SourceShape {
     /// CityJSON's refined LoD, `1.2` -> 1.2.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use veduta::formats::mvt;
 use veduta::import::{
-    Gathered, HeightReference, ImportError, ImportOptions, MemoryFiles, SourceFiles, SourceForm, importer, recognise,
+    Gathered, HeightsAbove, ImportError, ImportOptions, MemoryFiles, SourceFiles, SourceForm, importer, recognise,
 };
 
 use crate::import_files::DiskFiles;
@@ -32,7 +32,7 @@ fn tokyo_has_300_858_buildings() {
     assert_eq!(report.count_of("no-identifier"), 141);
     assert_eq!(report.tallies.keys().copied().collect::<Vec<_>>(), ["no-identifier"]);
     let frame = report.frame.unwrap();
-    assert_eq!((frame.crs.to_string().as_str(), frame.height_reference), ("EPSG:3857", HeightReference::AboveGround));
+    assert_eq!((frame.crs.to_string().as_str(), frame.heights_above), ("EPSG:3857", HeightsAbove::Ground));
 
     let ids: BTreeSet<&str> = city.objects.iter().map(|o| o.object.id.as_str()).collect();
     assert_eq!(ids.len(), 300_858, "every building once");

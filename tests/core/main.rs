@@ -5,6 +5,7 @@ mod demo;
 mod flood;
 mod geodesy;
 mod glb;
+mod import_cityjson;
 mod import_files;
 mod import_mvt;
 mod live;

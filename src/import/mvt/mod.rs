@@ -11,7 +11,7 @@ mod tiles;
 
 use super::attributes::HeightRule;
 use super::{
-    Confidence, HeightReference, ImportError, ImportOptions, Importer, ObjectSink, Place, SourceFiles, SourceFrame,
+    Confidence, HeightsAbove, ImportError, ImportOptions, Importer, ObjectSink, Place, SourceFiles, SourceFrame,
     SourceReport,
 };
 use crate::formats::mvt;
@@ -58,7 +58,7 @@ impl Importer for MvtImporter {
         let tiles = finest(files, options)?;
         let frame = SourceFrame {
             crs: options.crs.clone().unwrap_or_else(|| "EPSG:3857".to_owned()),
-            height_reference: options.height_reference.unwrap_or(HeightReference::AboveGround),
+            heights_above: options.heights_above.unwrap_or(HeightsAbove::Ground),
             stated_by: "implied by the tile pyramid".to_owned(),
         };
         sink.describe(&frame)?;
