@@ -6,8 +6,8 @@ use super::scenario_document::{
     EditAction, EventAction, RecordingDocument, ScenarioDocument, SimulationDocument, VariantDocument,
 };
 use super::scene_document::SceneDocument;
-use super::suggest::did_you_mean;
 use super::{EventDocument, EventTime, SIMULATION_KINDS};
+use crate::city::did_you_mean;
 use crate::quantity::Timestamp;
 
 pub(super) fn check(scenario: &ScenarioDocument, base: Option<&SceneDocument>, problems: &mut Problems<'_>) {

@@ -8,7 +8,7 @@ use super::scene_document::{
     AlarmDocument, BindingDocument, CameraDocument, CityDocument, Effect, IndicatorDocument, LayerDocument,
     RampDocument, SceneDocument, SourceDocument, SourceKind, TimeDocument,
 };
-use super::suggest::did_you_mean;
+use crate::city::did_you_mean;
 use crate::quantity::Timestamp;
 
 /// Sizes of the generated city.

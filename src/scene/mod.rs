@@ -11,7 +11,6 @@ mod place;
 mod read;
 mod scenario_document;
 mod scene_document;
-mod suggest;
 mod tagged;
 mod variables;
 

@@ -8,8 +8,8 @@ use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue, Deserializer};
 
 use super::read::DocumentProblem;
-use super::suggest::did_you_mean;
 use super::variables::{self, Environment};
+use crate::city::did_you_mean;
 
 /// One step down the tree.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,12 +1,14 @@
 //! "Did you mean": the known word nearest to an unknown one.
 
-/// ` (did you mean 'x'?)`, or nothing where no known word is near.
-pub(super) fn did_you_mean<S: AsRef<str>>(word: &str, known: &[S]) -> String {
+/// The known word nearest to an unknown one; `None` where no known word is near.
+pub fn suggest<'a, S: AsRef<str>>(word: &str, known: &'a [S]) -> Option<&'a str> {
     let nearest = known.iter().map(|k| (distance(word, k.as_ref()), k.as_ref())).min();
-    match nearest {
-        Some((far, name)) if far <= 1 + name.chars().count() / 3 => format!(" (did you mean '{name}'?)"),
-        _ => String::new(),
-    }
+    nearest.filter(|(far, name)| *far <= 1 + name.chars().count() / 3).map(|(_, name)| name)
+}
+
+/// ` (did you mean 'x'?)`, or nothing where no known word is near.
+pub fn did_you_mean<S: AsRef<str>>(word: &str, known: &[S]) -> String {
+    suggest(word, known).map_or_else(String::new, |name| format!(" (did you mean '{name}'?)"))
 }
 
 /// Edits (insert, delete, replace, swap neighbours) between two words, capitals aside (Damerau-Levenshtein, restricted).
