@@ -12,3 +12,4 @@ mod live;
 mod playback;
 mod scene;
 mod shared_data;
+mod streaming;
