@@ -219,7 +219,7 @@ fn quadtree(levels: u32) -> ImplicitTree {
 #[test]
 fn a_million_leaves_cost_only_what_is_seen() {
     let (mut host, mut session) = (Host::default(), session(64 << 20, Box::new(quadtree(11))));
-    let shown = host.settle(&mut session, down_from(20_000.0, 800.0));
+    let shown = host.settle(&mut session, down_from(20_000.0, 100.0));
     assert!(shown.iter().any(|name| name.starts_with("content/10/")), "leaves under the camera: {shown:?}");
     let visited = session.stats().selection.visited;
     assert!(visited < 2000, "{visited} tiles visited");
