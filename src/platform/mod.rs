@@ -1,7 +1,15 @@
 //! The outside world: files, clock, tasks, transports. The only place with threads, sockets and `cfg(target_arch)`.
 
 #[cfg(not(target_arch = "wasm32"))]
+mod folder;
+#[cfg(not(target_arch = "wasm32"))]
+mod interrupt;
+#[cfg(not(target_arch = "wasm32"))]
 mod source_files;
 
+#[cfg(not(target_arch = "wasm32"))]
+pub use folder::{AtomicFolder, FolderSource};
+#[cfg(not(target_arch = "wasm32"))]
+pub use interrupt::Interrupt;
 #[cfg(not(target_arch = "wasm32"))]
 pub use source_files::LocalFiles;

@@ -355,17 +355,18 @@ impl Session {
             State::Fetching => Command::CancelFetch(resource.id),
             _ => Command::Release(resource.id),
         });
-        if key.2 == Part::Subtree && resource.state == State::Ready {
-            if let Some(tree) = self.trees.get_mut(key.0) {
-                tree.prune(key.1);
-                let tree = &self.trees[key.0];
-                let exists = |k: &Key| match k.2 {
-                    Part::Subtree => tree.shape(k.1).is_some(),
-                    Part::Content(number) => tree.shape(k.1).is_some_and(|shape| number < shape.contents),
-                };
-                let gone: Vec<Key> = self.resources.keys().filter(|k| k.0 == key.0 && !exists(k)).copied().collect();
-                gone.into_iter().for_each(|k| self.drop_resource(k));
-            }
+        if key.2 == Part::Subtree
+            && resource.state == State::Ready
+            && let Some(tree) = self.trees.get_mut(key.0)
+        {
+            tree.prune(key.1);
+            let tree = &self.trees[key.0];
+            let exists = |k: &Key| match k.2 {
+                Part::Subtree => tree.shape(k.1).is_some(),
+                Part::Content(number) => tree.shape(k.1).is_some_and(|shape| number < shape.contents),
+            };
+            let gone: Vec<Key> = self.resources.keys().filter(|k| k.0 == key.0 && !exists(k)).copied().collect();
+            gone.into_iter().for_each(|k| self.drop_resource(k));
         }
     }
 

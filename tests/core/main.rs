@@ -9,6 +9,7 @@ mod import_cityjson;
 mod import_files;
 mod import_mvt;
 mod live;
+mod platform_files;
 mod playback;
 mod scene;
 mod shared_data;
