@@ -4,6 +4,10 @@
 //! package's folder: `city.toml`, `tileset.json`, `content/LEVEL/X/Y.glb`, `subtrees/LEVEL/X/Y.subtree`,
 //! `terrain/tileset.json` with its own content, `terrain/heights.grid`, `objects/...`, `index/...`.
 
+mod error;
+mod manifest;
 mod sink;
 
+pub use error::PackageError;
+pub use manifest::{AttributeSummary, Manifest, SourceSummary};
 pub use sink::{PackageSink, SinkError};

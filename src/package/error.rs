@@ -1,0 +1,19 @@
+//! Why a package cannot be read.
+
+use crate::streaming::ByteSourceError;
+
+/// Why a package, or a part of it, cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PackageError {
+    /// The bytes did not come.
+    #[error(transparent)]
+    Read(#[from] ByteSourceError),
+    /// The bytes are not what they should be.
+    #[error("not a city package: {cause}: {name}")]
+    Invalid {
+        /// What is wrong.
+        cause: String,
+        /// Which file of the package.
+        name: String,
+    },
+}
