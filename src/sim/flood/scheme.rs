@@ -244,7 +244,7 @@ impl Sweep<'_> {
                 continue;
             }
             self.depths(row, x, y, [here, above], depth);
-            *deepest = depth.iter().fold(0.0, |most, d| if *d > most { *d } else { most });
+            *deepest = deepest_of(depth);
             left += edges_out(x, y, row, open);
         }
         left
@@ -261,9 +261,13 @@ impl Sweep<'_> {
         let (south, north) = (&self.y[at..at + n], &self.y[at + self.width..at + self.width + n]);
         let (depth, limits, by) = (&self.depth[at..at + n], &mut limits[..n], self.by as f32);
         let out = |q: f32| if q > 0.0 { q } else { 0.0 };
+        // First what there is, then the part: each loop in one precision.
+        for i in 0..n {
+            limits[i] = depth[i] as f32;
+        }
         for i in 0..n {
             let sum = (out(east[i]) + out(-west[i])) + (out(north[i]) + out(-south[i]));
-            let part = MOST_OUT * depth[i] as f32 / (sum * by + 1.0e-30);
+            let part = MOST_OUT * limits[i] / (sum * by + 1.0e-30);
             limits[i] = if part < 1.0 { part } else { 1.0 };
         }
     }
@@ -276,7 +280,7 @@ impl Sweep<'_> {
         let (west, east, south) = (&x[..n], &x[1..n + 1], &y[..n]);
         let (here, above, depth) = (&here[..n], &above[..n], &mut depth[..n]);
         for i in 0..n {
-            let out = north[i] * if north[i] > 0.0 { here[i] } else { above[i] };
+            let out = limited_one(north[i], here[i], above[i]);
             let net = (f64::from(west[i]) - f64::from(east[i])) + (f64::from(south[i]) - f64::from(out));
             depth[i] = old[i] + self.by * net;
         }
@@ -291,20 +295,56 @@ impl Sweep<'_> {
     }
 }
 
-/// Discharge over one face from the cells on its two sides and its neighbours' discharges.
+/// What a row of faces is computed from: the cells before and behind each, its own discharge and its neighbours'.
+struct Faces<'a> {
+    bed: [&'a [f64]; 2],
+    depth: [&'a [f64]; 2],
+    own: &'a [f32],
+    around: [&'a [f32]; 2],
+}
+
+/// Faces that are computed at once: differences of levels in double precision first, then all the rest in single, so
+/// that each loop fills whole vector registers.
+const BLOCK: usize = 64;
+
+impl Faces<'_> {
+    /// The new discharge of every face.
+    fn compute(&self, new: &mut [f32], factors: Factors) {
+        let n = new.len();
+        let ([bed_a, bed_b], [depth_a, depth_b]) = (self.bed.map(|b| &b[..n]), self.depth.map(|d| &d[..n]));
+        let (own, [before, after]) = (&self.own[..n], self.around.map(|q| &q[..n]));
+        let (mut rise, mut flow_depth) = ([0.0_f32; BLOCK], [0.0_f32; BLOCK]);
+        for start in (0..n).step_by(BLOCK) {
+            let m = BLOCK.min(n - start);
+            let part = start..start + m;
+            let (bed_a, bed_b) = (&bed_a[part.clone()], &bed_b[part.clone()]);
+            let (depth_a, depth_b) = (&depth_a[part.clone()], &depth_b[part.clone()]);
+            let (rise, flow_depth) = (&mut rise[..m], &mut flow_depth[..m]);
+            for i in 0..m {
+                let (level_a, level_b) = (bed_a[i] + depth_a[i], bed_b[i] + depth_b[i]);
+                let top = if level_a > level_b { level_a } else { level_b };
+                let sill = if bed_a[i] > bed_b[i] { bed_a[i] } else { bed_b[i] };
+                rise[i] = (level_b - level_a) as f32;
+                flow_depth[i] = (top - sill) as f32;
+            }
+            let (own, new) = (&own[part.clone()], &mut new[part.clone()]);
+            let (before, after) = (&before[part.clone()], &after[part]);
+            for i in 0..m {
+                new[i] = discharge(rise[i], flow_depth[i], own[i], before[i] + after[i], factors);
+            }
+        }
+    }
+}
+
+/// The momentum equation at one face (Bates et al. 2010, eq. 11; `around` is the sum of both neighbours' discharges).
 #[inline(always)]
-fn face(bed: [f64; 2], depth: [f64; 2], q: f32, around: f32, factors: Factors) -> f32 {
-    let level = [bed[0] + depth[0], bed[1] + depth[1]];
-    let top = if level[0] > level[1] { level[0] } else { level[1] };
-    let sill = if bed[0] > bed[1] { bed[0] } else { bed[1] };
-    let flow_depth = (top - sill) as f32;
-    let rise = (level[1] - level[0]) as f32;
+fn discharge(rise: f32, flow_depth: f32, q: f32, around: f32, factors: Factors) -> f32 {
     let wet = flow_depth > DRY_M;
     let d = if wet { flow_depth } else { DRY_M };
     let r = inverse_cube_root(d);
-    let (r2, r4) = (r * r, (r * r) * (r * r));
+    let r2 = r * r;
     let pushed = factors.own * q + factors.others * around - factors.slope * d * rise;
-    let q = pushed / (1.0 + factors.friction * q.abs() * (r4 * r2 * r));
+    let q = pushed / (1.0 + factors.friction * q.abs() * (r2 * r2 * r2 * r));
     if wet { q } else { 0.0 }
 }
 
@@ -323,25 +363,24 @@ fn inverse_cube_root(x: f32) -> f32 {
 /// Faces between the cells of a row, from the second cell within the rim to the last.
 fn faces_x(bed: &[f64], depth: &[f64], flow: &[f32], new: &mut [f32], factors: Factors) {
     let n = bed.len() - 2;
-    let (bed_w, bed_e, depth_w, depth_e) = (&bed[..n], &bed[1..n + 1], &depth[..n], &depth[1..n + 1]);
-    let (q_w, q, q_e, new) = (&flow[..n], &flow[1..n + 1], &flow[2..n + 2], &mut new[1..n + 1]);
-    for i in 0..n {
-        new[i] = face([bed_w[i], bed_e[i]], [depth_w[i], depth_e[i]], q[i], q_w[i] + q_e[i], factors);
-    }
+    let faces =
+        Faces { bed: [bed, &bed[1..]], depth: [depth, &depth[1..]], own: &flow[1..], around: [flow, &flow[2..]] };
+    faces.compute(&mut new[1..n + 1], factors);
 }
 
 /// Southern faces of a row.
 fn faces_y(row: usize, width: usize, bed: &[f64], depth: &[f64], flow: &[f32], new: &mut [f32], factors: Factors) {
-    let (at, n) = (row * width, width);
+    let at = row * width;
     let before = at - width;
     // The northernmost faces lie on the rim: there is no row of faces beyond them.
-    let after = if at + 2 * n <= flow.len() { at + n } else { at };
-    let (bed_s, bed_n) = (&bed[before..before + n], &bed[at..at + n]);
-    let (depth_s, depth_n) = (&depth[before..before + n], &depth[at..at + n]);
-    let (q_s, q, q_n, new) = (&flow[before..before + n], &flow[at..at + n], &flow[after..after + n], &mut new[..n]);
-    for i in 0..n {
-        new[i] = face([bed_s[i], bed_n[i]], [depth_s[i], depth_n[i]], q[i], q_s[i] + q_n[i], factors);
-    }
+    let after = if at + 2 * width <= flow.len() { at + width } else { at };
+    let faces = Faces {
+        bed: [&bed[before..], &bed[at..]],
+        depth: [&depth[before..], &depth[at..]],
+        own: &flow[at..],
+        around: [&flow[before..], &flow[after..]],
+    };
+    faces.compute(&mut new[..width], factors);
 }
 
 /// Discharge over a free overfall: critical flow, q = sqrt(g) (2/3 h)^(3/2).
@@ -376,19 +415,38 @@ fn edges_out(x: &[f32], y: &[f32], row: usize, open: [bool; 4]) -> f64 {
 /// Western faces limited by the cell that the water comes from.
 fn limit(flow: &[f32], keep: &[f32], limited: &mut [f32]) {
     let n = flow.len() - 1;
-    let (q, from_west, from_east, limited) = (&flow[1..n + 1], &keep[..n], &keep[1..n + 1], &mut limited[1..n + 1]);
+    limit_between(&flow[1..], keep, &keep[1..], &mut limited[1..n + 1]);
+}
+
+/// Faces limited by the cell that the water comes from: `before` for positive discharges, `behind` for negative ones.
+fn limit_between(flow: &[f32], before: &[f32], behind: &[f32], limited: &mut [f32]) {
+    let n = limited.len();
+    let (flow, before, behind) = (&flow[..n], &before[..n], &behind[..n]);
     for i in 0..n {
-        limited[i] = q[i] * if q[i] > 0.0 { from_west[i] } else { from_east[i] };
+        limited[i] = limited_one(flow[i], before[i], behind[i]);
     }
 }
 
-/// Southern faces limited by the cell that the water comes from.
-fn limit_between(flow: &[f32], below: &[f32], here: &[f32], limited: &mut [f32]) {
-    let n = flow.len();
-    let (below, here, limited) = (&below[..n], &here[..n], &mut limited[..n]);
-    for i in 0..n {
-        limited[i] = flow[i] * if flow[i] > 0.0 { below[i] } else { here[i] };
+/// One of the two products is zero; written without a choice so that it vectorises.
+#[inline(always)]
+fn limited_one(q: f32, before: f32, behind: f32) -> f32 {
+    let (forth, back) = (if q > 0.0 { q } else { 0.0 }, if q < 0.0 { q } else { 0.0 });
+    forth * before + back * behind
+}
+
+/// The greatest of a row, at least 0.
+fn deepest_of(depth: &[f64]) -> f64 {
+    let mut most = [0.0_f64; 8];
+    let chunks = depth.chunks_exact(8);
+    for d in chunks.remainder() {
+        most[0] = most[0].max(*d);
     }
+    for chunk in chunks {
+        for (most, d) in most.iter_mut().zip(chunk) {
+            *most = if *d > *most { *d } else { *most };
+        }
+    }
+    most.iter().copied().fold(0.0, f64::max)
 }
 
 #[cfg(test)]
