@@ -250,7 +250,8 @@ proptest! {
         setup.fill_to(level);
         let mut flood = Flood::new(setup).unwrap();
         flood.advance_to(300.0).unwrap();
-        prop_assert!((0..columns * rows).all(|cell| flood.depth_m(cell) >= 0.0));
+        let least = (0..columns * rows).map(|cell| flood.depth_m(cell)).fold(0.0, f64::min);
+        prop_assert!(least >= 0.0, "{:e} m", least);
         prop_assert!(flood.balance().abs() < 1e-9);
     }
 }

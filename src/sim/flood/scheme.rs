@@ -18,6 +18,8 @@ pub(super) const WALL_M: f64 = 1.0e6;
 const DRY_M: f32 = 1.0e-4;
 /// A cell gives away no more than this part of what it has, so that rounding never makes it negative.
 const MOST_OUT: f32 = 0.999_999;
+/// A cell with less water keeps it, metres: below, single precision loses its digits.
+const LEAST_M: f64 = 1.0e-30;
 /// Rows that one task takes.
 const BAND: usize = 16;
 
@@ -263,7 +265,7 @@ impl Sweep<'_> {
         let out = |q: f32| if q > 0.0 { q } else { 0.0 };
         // First what there is, then the part: each loop in one precision.
         for i in 0..n {
-            limits[i] = depth[i] as f32;
+            limits[i] = if depth[i] > LEAST_M { depth[i] as f32 } else { 0.0 };
         }
         for i in 0..n {
             let sum = (out(east[i]) + out(-west[i])) + (out(north[i]) + out(-south[i]));
