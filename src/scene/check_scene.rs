@@ -8,7 +8,7 @@ use super::scene_document::{
     AlarmDocument, BindingDocument, CameraDocument, CityDocument, Effect, IndicatorDocument, LayerDocument,
     RampDocument, SceneDocument, SourceDocument, SourceKind, TimeDocument,
 };
-use crate::city::did_you_mean;
+use crate::city::{AggregateExpression, Expression, did_you_mean};
 use crate::quantity::Timestamp;
 
 /// Sizes of the generated city.
@@ -57,20 +57,27 @@ fn city(city: &CityDocument, problems: &mut Problems<'_>) {
 }
 
 fn layer(layer: &LayerDocument, here: &Spot, problems: &mut Problems<'_>) {
+    for (key, text) in [("where", &layer.filter), ("height", &layer.height)] {
+        if let Some(text) = text {
+            expression(text, &here.key(key), problems);
+        }
+    }
     if let Some(text) = &layer.color {
         color(text, &here.key("color"), problems);
     }
     if let Some(colors) = &layer.ramp {
         ramp(colors, &here.key("ramp"), problems);
     }
-    if let Some(label) = &layer.label
-        && let Some(within) = label.within_m
-    {
-        positive(within, "within_m", &here.key("label"), problems);
+    if let Some(label) = &layer.label {
+        expression(&label.text, &here.key("label").key("text"), problems);
+        if let Some(within) = label.within_m {
+            positive(within, "within_m", &here.key("label"), problems);
+        }
     }
 }
 
 fn ramp(ramp: &RampDocument, here: &Spot, problems: &mut Problems<'_>) {
+    expression(&ramp.by, &here.key("by"), problems);
     let stops = here.key("stops");
     if ramp.stops.is_empty() {
         problems.add(&stops, "a ramp needs at least one stop");
@@ -125,8 +132,11 @@ fn binding(binding: &BindingDocument, here: &Spot, problems: &mut Problems<'_>) 
         let here = here.key("effect").index(i);
         match effect {
             Effect::Color { ramp: colors } => ramp(colors, &here.key("ramp"), problems),
-            Effect::Pulse { color: text, .. } => color(text, &here.key("color"), problems),
-            Effect::Label { .. } => {}
+            Effect::Pulse { when, color: text } => {
+                expression(when, &here.key("when"), problems);
+                color(text, &here.key("color"), problems);
+            }
+            Effect::Label { text } => expression(text, &here.key("text"), problems),
         }
     }
 }
@@ -169,6 +179,12 @@ fn attach(binding: &BindingDocument, here: &Spot, problems: &mut Problems<'_>) {
 }
 
 fn indicator(indicator: &IndicatorDocument, here: &Spot, problems: &mut Problems<'_>) {
+    if let Err(error) = AggregateExpression::parse(&indicator.expression) {
+        problems.add(&here.key("expression"), error.to_string());
+    }
+    if let Some(filter) = &indicator.filter {
+        expression(filter, &here.key("where"), problems);
+    }
     if indicator.per.is_some() && indicator.area.is_some() {
         problems.add(&here.key("area"), "give either 'per' or 'area'");
     }
@@ -246,6 +262,13 @@ pub(super) fn refers(name: &str, section: &str, here: &Spot, problems: &mut Prob
     let known = problems.names(section);
     if !known.iter().any(|k| k == name) {
         problems.add(here, format!("no {section} is named '{name}'{}", did_you_mean(name, known)));
+    }
+}
+
+/// An expression over the attributes of one object.
+fn expression(text: &str, here: &Spot, problems: &mut Problems<'_>) {
+    if let Err(error) = Expression::parse(text) {
+        problems.add(here, error.to_string());
     }
 }
 

@@ -211,6 +211,42 @@ fn every_problem_is_told_with_its_line() {
 }
 
 #[test]
+fn bad_expressions_are_told_where_they_stand() {
+    let text = SCENE
+        .replace("where = \"height > 20\"", "where = \"height >\"")
+        .replace("by = \"height\"", "by = \"(height\"")
+        .replace("when = \"value > 900\"", "when = \"value > > 900\"")
+        .replace("expression = \"sum(power)\"", "expression = \"sum(power\"");
+    let problems = scene_problems(&text);
+    for part in ["\"height >\"", "\"(height\"", "\"value > > 900\"", "\"sum(power\""] {
+        let place = place_of("s.toml", &text, part);
+        assert!(problems.iter().any(|p| p.starts_with(&place)), "{place}\nis not in\n{}", problems.join("\n"));
+    }
+    assert_eq!(problems.len(), 4, "{}", problems.join("\n"));
+}
+
+#[test]
+fn the_scenes_that_come_with_the_program_are_sound() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("scenes");
+    let mut read = 0;
+    for entry in std::fs::read_dir(&folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        let text = std::fs::read_to_string(&path).unwrap();
+        if name.ends_with(".scenario.toml") {
+            let alone = read_scenario(&text, &name, &environment(), None).unwrap_or_else(|e| panic!("{e}"));
+            let base = std::fs::read_to_string(folder.join(&alone.scene)).unwrap();
+            let base = read_scene(&base, &alone.scene, &environment()).unwrap_or_else(|e| panic!("{e}"));
+            read_scenario(&text, &name, &environment(), Some(&base)).unwrap_or_else(|e| panic!("{e}"));
+        } else {
+            read_scene(&text, &name, &environment()).unwrap_or_else(|e| panic!("{e}"));
+        }
+        read += 1;
+    }
+    assert!(read >= 2, "{read} documents in {}", folder.display());
+}
+
+#[test]
 fn a_scenario_tells_every_problem_too() {
     let text = SCENARIO
         .replace("height_m = 120", "heigth_m = 120\nheight_m = 120")
