@@ -3,7 +3,9 @@
 //! Tile formats turn bytes into [`TileContent`] through the [`ContentDecoder`] seam; the tiler turns it into bytes again.
 
 pub mod cityjson;
+pub mod geojson;
 pub mod glb;
+pub mod json_documents;
 pub mod mvt;
 mod tile_content;
 

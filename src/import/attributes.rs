@@ -48,6 +48,7 @@ const STOREY_NAMES: &[&str] = &[
     "地上階数",
     "层数",
     "story",
+    "story_ht_",
     "stories_ab",
 ];
 

@@ -8,17 +8,20 @@ mod attributes;
 mod cityjson;
 pub mod demo;
 mod diagnostic;
+mod geojson;
 mod mvt;
+mod placement;
 mod source;
 
 pub use diagnostic::{Diagnostic, EXAMPLES, Place, Severity, SourceReport, Tally};
+pub use placement::{Placement, anchor};
 pub use source::{
     Gathered, HeightsAbove, ImportOptions, Importer, MemoryFiles, ObjectSink, SourceFiles, SourceForm, SourceFrame,
     SourceObject, SourcePolygon, SourceShape, SourceSurface,
 };
 
 /// Every importer, in the order in which help lists them.
-pub const IMPORTERS: &[&dyn Importer] = &[&cityjson::CityJsonImporter, &mvt::MvtImporter];
+pub const IMPORTERS: &[&dyn Importer] = &[&cityjson::CityJsonImporter, &geojson::GeoJsonImporter, &mvt::MvtImporter];
 
 /// How sure an importer is that it can read some files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -67,6 +70,14 @@ pub enum ImportError {
         /// What was found instead, as words that go on after the sentence.
         hint: String,
         /// Which file.
+        path: String,
+    },
+    /// Coordinates that cannot be brought to the site.
+    #[error("{cause}: {path}")]
+    Crs {
+        /// Which CRS, and what is wrong.
+        cause: String,
+        /// Which source.
         path: String,
     },
     /// An option that does not fit the source.

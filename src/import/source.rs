@@ -7,6 +7,7 @@ use glam::DVec3;
 
 use super::{Confidence, ImportError, SourceReport};
 use crate::city::{CityObject, Value};
+use crate::geodesy::CrsId;
 use crate::geometry::SurfaceKind;
 
 /// The files that a user named: one file, or a folder with everything below it. Reading blocks.
@@ -72,7 +73,7 @@ impl SourceFiles for MemoryFiles {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ImportOptions {
     /// The CRS of the coordinates, over what the source says (`EPSG:28992`).
-    pub crs: Option<String>,
+    pub crs: Option<CrsId>,
     /// What heights are above, over what the source says.
     pub heights_above: Option<HeightsAbove>,
     /// The attribute that holds the height of a building above its ground, in metres.
@@ -106,8 +107,8 @@ pub enum HeightsAbove {
 impl HeightsAbove {
     /// What heights in a CRS are above: the ellipsoid in those that are ellipsoidal in three dimensions, else mean sea level,
     /// which is what maps and levellings give.
-    pub fn of_crs(crs: &str) -> Self {
-        if ["EPSG:4979", "EPSG:4978"].contains(&crs) { Self::Ellipsoid } else { Self::Geoid }
+    pub fn of_crs(crs: &CrsId) -> Self {
+        if ["EPSG:4979", "OGC:CRS84h"].contains(&crs.as_str()) { Self::Ellipsoid } else { Self::Geoid }
     }
 }
 
@@ -115,7 +116,7 @@ impl HeightsAbove {
 #[derive(Debug, Clone, PartialEq)]
 pub struct SourceFrame {
     /// The coordinate reference system.
-    pub crs: String,
+    pub crs: CrsId,
     /// What heights are above.
     pub heights_above: HeightsAbove,
     /// How that is known, for people: `metadata.referenceSystem`, `implied by the tile pyramid`, `--crs`.
@@ -210,12 +211,13 @@ impl ObjectSink for Gathered {
 ///
 /// ```
 /// use veduta::import::{Gathered, ImportOptions, MemoryFiles, recognise};
-/// let tile = ("14/14551/6451.pbf".to_owned(), Vec::new());
-/// let files = MemoryFiles::new("tiles", [tile]);
+/// let files = MemoryFiles::new("parcels.geojson", [("parcels.geojson".to_owned(), br#"{"type": "Feature",
+///     "id": "a", "properties": {"height": 12}, "geometry": {"type": "Polygon",
+///     "coordinates": [[[4.0, 52.0], [4.1, 52.0], [4.1, 52.1], [4.0, 52.0]]]}}"#.to_vec())]);
 /// let importer = recognise(&files).unwrap();
 /// let mut city = Gathered::default();
 /// let report = importer.read(&files, &ImportOptions::default(), &mut city).unwrap();
-/// assert_eq!((importer.name(), report.objects, report.count_of("tile-empty")), ("mvt", 0, 1));
+/// assert_eq!((importer.name(), report.objects, city.objects[0].object.id.as_str()), ("geojson", 1, "a"));
 /// ```
 pub trait Importer: Send + Sync {
     /// Short name, as recipes give it: `cityjson`.

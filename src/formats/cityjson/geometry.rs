@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::formats::json_documents::without_line;
 use crate::geometry::SurfaceKind;
 
 /// A geometry, with vertices by index.
@@ -63,7 +64,7 @@ pub enum GeometryError {
 
 impl From<serde_json::Error> for GeometryError {
     fn from(error: serde_json::Error) -> Self {
-        Self::Json(super::without_line(&error))
+        Self::Json(without_line(&error))
     }
 }
 
@@ -110,7 +111,7 @@ pub fn parse(raw: &RawValue) -> Result<Geometry, GeometryError> {
     let mut shells = |solids: Vec<Vec<Shell>>, depth| {
         let semantics = raw.semantics.map(|semantics| Kinds::parse(semantics, depth)).transpose();
         let kinds = semantics.unwrap_or_else(|error| {
-            semantics_problem = Some(super::without_line(&error));
+            semantics_problem = Some(without_line(&error));
             None
         });
         Form::Shells(kinds.unwrap_or_default().put_on(solids))

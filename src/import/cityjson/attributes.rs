@@ -5,14 +5,14 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use crate::city::Value;
-use crate::formats::cityjson::Entries;
+use crate::formats::json_documents::Entries;
 
 /// Objects inside objects are followed this deep; deeper ones are kept as their JSON text.
 const MAX_DEPTH: usize = 4;
 
 /// Attributes in the order of the file. An object inside becomes one attribute a member (`owner.name`), an array its JSON
 /// text; nulls are left out. Attributes that cannot be read are told by name.
-pub(super) fn attributes(entries: &Entries<'_>) -> (Vec<(Arc<str>, Value)>, Vec<String>) {
+pub(in crate::import) fn attributes(entries: &Entries<'_>) -> (Vec<(Arc<str>, Value)>, Vec<String>) {
     let (mut found, mut bad) = (Vec::new(), Vec::new());
     for (name, raw) in &entries.0 {
         match serde_json::from_str::<Json>(raw.get()) {

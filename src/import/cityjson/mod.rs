@@ -13,8 +13,10 @@ use super::{
     Confidence, Diagnostic, HeightsAbove, ImportError, ImportOptions, Importer, ObjectSink, Place, Severity,
     SourceFiles, SourceFrame, SourceReport,
 };
-use crate::formats::cityjson::{Document, Text, documents};
+use crate::formats::cityjson::Document;
+use crate::formats::json_documents::{Text, documents};
 use crate::geometry::parallel;
+pub(super) use attributes::{attributes, value};
 use objects::ObjectReader;
 use scope::Scope;
 

@@ -9,8 +9,9 @@ use super::attributes::{addresses, attributes};
 use super::scope::Scope;
 use super::{Diagnostic, ImportOptions, Place, Severity};
 use crate::city::{CimLevel, CityObject};
+use crate::formats::cityjson::Object;
 use crate::formats::cityjson::geometry::{self, Form, Geometry, Surface};
-use crate::formats::cityjson::{Object, without_line};
+use crate::formats::json_documents::without_line;
 use crate::import::{SourceForm, SourceObject, SourcePolygon, SourceShape, SourceSurface};
 
 /// The level of detail of a geometry that does not say a valid one.

@@ -15,6 +15,7 @@ use super::{
     SourceReport,
 };
 use crate::formats::mvt;
+use crate::geodesy::CrsId;
 use crate::geometry::parallel;
 use address::TileAddress;
 
@@ -57,7 +58,7 @@ impl Importer for MvtImporter {
         let mut report = SourceReport::new(files.path(), self.name());
         let tiles = finest(files, options)?;
         let frame = SourceFrame {
-            crs: options.crs.clone().unwrap_or_else(|| "EPSG:3857".to_owned()),
+            crs: options.crs.clone().unwrap_or_else(|| CrsId::epsg(3857)),
             heights_above: options.heights_above.unwrap_or(HeightsAbove::Ground),
             stated_by: "implied by the tile pyramid".to_owned(),
         };
