@@ -9,9 +9,15 @@ mod height_grid;
 mod mesh;
 pub mod parallel;
 mod shape;
+mod simplify;
+mod tessellate;
+mod triangulate;
 
 pub use bounds::Bounds;
 pub use footprint::{FootprintProblem, Repair, RepairedPolygon, repair, signed_area};
 pub use height_grid::HeightGrid;
 pub use mesh::Mesh;
 pub use shape::{Prism, Shape, Surface, SurfaceKind};
+pub use simplify::coarser;
+pub use tessellate::Tessellator;
+pub use triangulate::{Triangulator, newell_normal};
