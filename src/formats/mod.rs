@@ -8,6 +8,7 @@ pub mod glb;
 pub mod json_documents;
 pub mod mvt;
 mod tile_content;
+pub mod tiles3d;
 
 pub use tile_content::{
     AlphaMode, Column, ContentDecoder, EncodedImage, FeatureTable, FormatError, TextColumn, TileContent, TilePart,

@@ -12,6 +12,7 @@ mod geojson;
 mod mvt;
 mod placement;
 mod source;
+pub mod tiler;
 
 pub use diagnostic::{Diagnostic, EXAMPLES, Place, Severity, SourceReport, Tally};
 pub use placement::{Placement, anchor};

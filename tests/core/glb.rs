@@ -193,6 +193,21 @@ fn meshopt_and_plain_box_are_the_same_box() {
     assert!(packed.parts[0].texture.is_some());
 }
 
+/// Tiles of other makers carry their attributes: Cesium's conversion of OGC CDB.
+#[test]
+fn shared_tiles_come_with_their_attributes() {
+    let folder = "tiles3d/cesium_specs/VNext/cdb-yemen-cut/Tiles/N12/E045/GSModels/1_1";
+    let Some(path) = shared(&format!("{folder}/N12E045_D300_S001_T001_LC5_U0_R0.glb")) else { return };
+    let content = decode(&std::fs::read(path).unwrap()).unwrap();
+    let features = &content.features;
+    assert!(features.count > 0);
+    assert!(features.columns.iter().all(|(_, column)| column.len() == features.count));
+    assert!(features.columns.iter().any(|(_, column)| matches!(column, Column::Text(texts) if texts.get(0).is_some())));
+    for mesh in content.parts.iter().map(|part| &part.mesh).filter(|mesh| !mesh.feature_ids.is_empty()) {
+        assert!(mesh.feature_ids.iter().all(|id| (*id as usize) < features.count));
+    }
+}
+
 #[test]
 fn every_shared_glb_decodes_or_says_why() {
     let mut refused = Vec::new();

@@ -16,3 +16,4 @@ mod playback;
 mod scene;
 mod shared_data;
 mod streaming;
+mod tiler;

@@ -40,6 +40,7 @@ pub fn encode(content: &TileContent, options: &EncodeOptions) -> Result<Vec<u8>,
         writer.part(part, content)?;
     }
     let metadata = write_properties(&mut writer, &content.features);
+    writer.append(&[]);
     if writer.binary.len() > u32::MAX as usize {
         return Err(GlbError::TooLarge { limit: u32::MAX as usize });
     }

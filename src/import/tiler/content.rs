@@ -1,0 +1,75 @@
+//! One tile: its objects to a mesh and a table, and those to bytes.
+
+use super::attributes::Schema;
+use super::pyramid::{Node, Pyramid, distant, finest};
+use super::{TileAddress, TilerError};
+use crate::city::CityObject;
+use crate::formats::glb::{EncodeOptions, encode};
+use crate::formats::{TileContent, TilePart};
+use crate::geometry::{Bounds, Tessellator, coarser};
+
+/// Details that a coarse tile leaves out, as a part of its geometric error.
+const DETAIL_PART: f64 = 0.1;
+/// Step of quantized positions, as a part of the geometric error; leaves have the finer one.
+const STEP_PART: f64 = 0.01;
+const LEAF_STEP_M: f64 = 0.05;
+
+/// A tile's bytes and what is in them.
+pub struct Encoded {
+    pub bytes: Vec<u8>,
+    /// Box of the drawn vertices, site frame.
+    pub bounds: Bounds,
+    pub triangles: u64,
+    pub degenerate: usize,
+}
+
+/// What a builder needs of the whole city.
+pub struct Source<'a> {
+    pub objects: &'a [CityObject],
+    pub rows: &'a (dyn Fn(usize) -> u32 + Sync),
+    pub schema: &'a Schema,
+    pub pyramid: &'a Pyramid,
+}
+
+impl Source<'_> {
+    /// Builds and encodes a tile; `None` where it shows nothing.
+    pub fn encode(&self, node: &Node) -> Result<Option<Encoded>, TilerError> {
+        let error_m = self.pyramid.error_m(node.address.level);
+        let objects: Vec<(&CityObject, u32)> = self
+            .pyramid
+            .shown(node)
+            .filter_map(|item| Some((self.objects.get(item.object)?, (self.rows)(item.object))))
+            .collect();
+        if objects.is_empty() {
+            return Ok(None);
+        }
+        let around = self.pyramid.shown(node).fold(Bounds::EMPTY, |all, item| all.union(item.bounds));
+        let mut tessellator = Tessellator::new(around.center());
+        for (id, (object, _)) in objects.iter().enumerate() {
+            let lod = if node.is_leaf { finest(object) } else { distant(object) };
+            let Some(lod) = lod else { continue };
+            let stand_in =
+                if node.is_leaf { None } else { coarser(&lod.shape, lod.shape.bounds(), error_m * DETAIL_PART) };
+            tessellator.add(stand_in.as_ref().unwrap_or(&lod.shape), id as u32);
+        }
+        let degenerate = tessellator.degenerate();
+        let mesh = tessellator.finish();
+        let features = self.schema.table(&objects);
+        let step = if node.is_leaf { LEAF_STEP_M } else { (error_m * STEP_PART).max(LEAF_STEP_M) };
+        let center = around.center();
+        let drawn = Bounds::around(mesh.positions.iter().map(|p| center + p.as_dvec3()));
+        if drawn.is_empty() {
+            return Ok(None);
+        }
+        let content = TileContent { center, parts: vec![TilePart::of(mesh)], features };
+        let options = EncodeOptions { largest_step_m: step, compress: true };
+        let bytes = encode(&content, &options).map_err(|cause| named(cause, node.address))?;
+        // Quantizing moves a vertex by half a step at most.
+        let bounds = Bounds { min: drawn.min - step, max: drawn.max + step };
+        Ok(Some(Encoded { bytes, bounds, triangles: content.triangles() as u64, degenerate }))
+    }
+}
+
+fn named(cause: crate::formats::glb::GlbError, address: TileAddress) -> TilerError {
+    TilerError::Encode { cause, name: address.content_name() }
+}
