@@ -11,6 +11,7 @@ mod place;
 mod read;
 mod scenario_document;
 mod scene_document;
+mod style;
 mod tagged;
 mod variables;
 
@@ -26,6 +27,11 @@ pub use scene_document::{
     SourceDocument, SourceKind, TimeDocument, TourDocument,
 };
 pub use variables::Environment;
+
+pub use style::{
+    Color, EffectSheet, Freshness, Label, LiveValue, MISSING_COLOR, ObjectStyle, Ramp, StyleError, StyleSheet,
+    parse_color,
+};
 
 /// The version of scene and scenario documents that this program reads and writes.
 pub const FORMAT_VERSION: u32 = 1;
