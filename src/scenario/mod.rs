@@ -13,12 +13,14 @@
 
 mod edits;
 mod event_log;
+mod live_part;
 mod playback;
 mod state;
 mod timeline;
 
 pub use edits::{AddedModel, CityEdits, VariantEdits};
 pub use event_log::{EventLog, Happening, HappeningKind, IndicatorTable};
+pub use live_part::{LivePart, LivePartSnapshot, ObservationFeed};
 pub use playback::{Playable, Playback};
 pub use state::{CameraCue, CityState, HandAlarm, ShownMessage};
 pub use timeline::{Action, Event, Timeline};

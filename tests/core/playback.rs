@@ -1,9 +1,15 @@
 //! Playing scenarios: every instant is the same however it is reached.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
+use veduta::city::Value;
+use veduta::live::{Bindings, LiveCity, Observation, SourceIndex, ValueState};
 use veduta::quantity::Timestamp;
-use veduta::scenario::{Happening, HappeningKind, Playable, Playback, Timeline};
-use veduta::scene::{EventAction, EventDocument, ScenarioDocument, Severity, TimeDocument};
+use veduta::scenario::{Happening, HappeningKind, LivePart, ObservationFeed, Playable, Playback, Timeline};
+use veduta::scene::{BindingDocument, EventAction, EventDocument, ScenarioDocument, Severity, TimeDocument};
+
+use crate::live::{Row, binding, by_id};
 
 const START: &str = "2026-07-01T06:00:00Z";
 
@@ -198,4 +204,54 @@ fn senseless_time_lines_are_refused() {
     assert!(Timeline::new(&document(10.0, f64::NAN, vec![])).is_err());
     assert!(Timeline::new(&document(1e10, 1e-3, vec![])).is_err());
     assert!(Timeline::new(&ScenarioDocument::default()).is_err());
+}
+
+/// Two feeds of observations on three buildings: some bound, some stale soon, some twice at one instant.
+fn live_part(observations: &[(f64, u8, f64)]) -> LivePart {
+    let stale = BindingDocument { stale_after_s: Some(20.0), ..binding("{b}/power", by_id("{b}"), "power") };
+    let bindings = Bindings::compile(&[stale, binding("{b}/level", by_id("{b}"), "level")], &["a", "b"]).unwrap();
+    let mut feeds: [Vec<Observation>; 2] = [Vec::new(), Vec::new()];
+    for (at, stream, value) in observations {
+        let property = if stream & 4 == 0 { "power" } else { "level" };
+        let name = format!("B{}/{property}", stream & 3);
+        let observation = Observation::number(name, start().plus_seconds(*at), *value);
+        feeds[usize::from(stream >> 3 & 1)].push(observation);
+    }
+    let feeds = feeds.into_iter().zip(0..).map(|(mut feed, number)| {
+        feed.sort_by_key(|observation| observation.time);
+        (SourceIndex(number), Box::new(feed) as Box<dyn ObservationFeed>)
+    });
+    let before = start().plus_seconds(-1.0);
+    LivePart::new(LiveCity::new(bindings, before), Arc::new(Row(3)), feeds.collect())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+    /// Live values too are where playing leads, for any order of seeks: values, and whether they are stale.
+    #[test]
+    fn live_values_seek_exactly(
+        observations in proptest::collection::vec((-50.0..400.0_f64, 0_u8..16, -5.0..5.0_f64), 0..200),
+        seeks in proptest::collection::vec(0.0..1.0_f64, 1..15),
+    ) {
+        let timeline = Timeline::new(&document(400.0, 1.5, vec![])).unwrap();
+        let readings = |playback: &Playback<LivePart>| {
+            let city = playback.live().city();
+            let mut all: Vec<(u32, u16, ValueState, Value)> = (0..city.slot_count())
+                .filter_map(|slot| city.reading(slot))
+                .filter_map(|r| Some((r.row, r.property, r.state, r.latest?.value.clone())))
+                .collect();
+            all.sort_by_key(|reading| (reading.0, reading.1));
+            (playback.state_hash(), all)
+        };
+        let mut played = Playback::new(timeline.clone(), live_part(&observations));
+        let mut expected = vec![readings(&played)];
+        while played.play_step() {
+            expected.push(readings(&played));
+        }
+        let mut sought = Playback::new(timeline, live_part(&observations));
+        for part in seeks {
+            sought.seek(start().plus_seconds(part * 400.0));
+            prop_assert_eq!(readings(&sought), expected[sought.step_number() as usize].clone());
+        }
+    }
 }
