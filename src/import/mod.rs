@@ -11,11 +11,13 @@ mod diagnostic;
 mod geojson;
 mod mvt;
 mod placement;
+mod recipe;
 mod source;
 pub mod tiler;
 
 pub use diagnostic::{Diagnostic, EXAMPLES, Place, Severity, SourceReport, Tally};
 pub use placement::{Placement, anchor};
+pub use recipe::{Recipe, RecipeError, RecipeSource, city_crs, read_recipe};
 pub use source::{
     Gathered, HeightsAbove, ImportOptions, Importer, MemoryFiles, ObjectSink, SourceFiles, SourceForm, SourceFrame,
     SourceObject, SourcePolygon, SourceShape, SourceSurface,

@@ -16,7 +16,7 @@ mod tagged;
 mod variables;
 
 pub use event_time::EventTime;
-pub use read::{DocumentError, DocumentProblem, read_scenario, read_scene};
+pub use read::{DocumentError, DocumentProblem, read_document, read_scenario, read_scene};
 pub use scenario_document::{
     EditAction, EditDocument, EventAction, EventDocument, RecordingDocument, ReportDocument, ScenarioDocument,
     SimulationDocument, VariantDocument,

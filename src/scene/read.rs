@@ -68,6 +68,16 @@ pub fn read_scenario(
     read(text, file_name, environment, |document, problems| check_scenario::check(document, base, problems))
 }
 
+/// Reads a document of another kind that carries `format_version` and says what it means itself (an import recipe): every
+/// unknown key, wrong type and unknown variable is told with its line.
+pub fn read_document<D: DeserializeOwned>(
+    text: &str,
+    file_name: &str,
+    environment: &Environment,
+) -> Result<D, DocumentError> {
+    read(text, file_name, environment, |_, _| {})
+}
+
 fn read<D: DeserializeOwned>(
     text: &str,
     file_name: &str,
