@@ -5,7 +5,11 @@ mod folder;
 #[cfg(not(target_arch = "wasm32"))]
 mod interrupt;
 #[cfg(not(target_arch = "wasm32"))]
+pub mod mqtt;
+#[cfg(not(target_arch = "wasm32"))]
 mod source_files;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod transport;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub use folder::{AtomicFolder, FolderSource};

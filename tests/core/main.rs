@@ -11,6 +11,7 @@ mod import_geojson;
 mod import_mvt;
 mod import_placement;
 mod live;
+mod mqtt;
 mod platform_files;
 mod playback;
 mod scene;
