@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::pattern::{StreamPattern, Template};
 use super::{LiveError, SourceIndex};
 use crate::geodesy::Geodetic;
-use crate::scene::BindingDocument;
+use crate::scene::{BindingDocument, RollupRule};
 
 /// What binding needs to know of the city's objects; an object is its row in the object table.
 ///
@@ -42,6 +42,8 @@ pub struct Binding {
     pub(super) stale_after_us: Option<i64>,
     /// Least and greatest believable value.
     pub range: Option<[f64; 2]>,
+    /// How it rolls up the tree of objects.
+    pub rollup: RollupRule,
 }
 
 #[derive(Debug, Clone)]
@@ -97,6 +99,7 @@ impl Bindings {
                 unit: document.unit.clone(),
                 stale_after_us: document.stale_after_s.map(|s| (s * 1e6).round() as i64),
                 range: document.range,
+                rollup: document.rollup,
             });
         }
         Ok(compiled)

@@ -18,6 +18,8 @@ mod json_connector;
 mod observation;
 mod pattern;
 mod queue;
+mod recorded;
+mod simulated;
 mod store;
 
 pub use bench::{LiveBench, bench_live};
@@ -28,6 +30,8 @@ pub use json_connector::JsonConnector;
 pub use observation::{Observation, Quality, SourceIndex};
 pub use pattern::StreamPattern;
 pub use queue::{ObservationQueue, QueueCounters};
+pub use recorded::RecordedObservations;
+pub use simulated::{DeviceKind, SimulatedFeed, Storm};
 pub use store::{LatestValue, LiveCity, LiveCounters, LiveSnapshot, Outcome, Reading, ValueState};
 
 /// Why a live source or a binding cannot work at all. Bad messages are no errors: they are counted in [`Diagnostics`].

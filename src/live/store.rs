@@ -99,6 +99,8 @@ pub struct Reading<'l> {
     pub state: ValueState,
     /// The latest value; `None` where `state` is `Missing`.
     pub latest: Option<&'l LatestValue>,
+    /// The instant after which the value is stale.
+    pub stale_after: Option<Timestamp>,
 }
 
 /// All values of a [`LiveCity`] at an instant.
@@ -371,7 +373,9 @@ impl LiveCity {
         let slot = self.slots.get(slot as usize)?;
         let binding = slot.latest.as_ref().map_or(slot.binding, |latest| latest.binding);
         let (row, property, state) = (slot.row, slot.property, slot.state);
-        Some(Reading { row, property, binding, state, latest: slot.latest.as_ref() })
+        let limit = self.bindings.bindings().get(usize::from(binding)).and_then(|binding| binding.stale_after_us);
+        let stale_after = slot.latest.as_ref().zip(limit).map(|(v, limit)| Timestamp(v.time.0.saturating_add(limit)));
+        Some(Reading { row, property, binding, state, latest: slot.latest.as_ref(), stale_after })
     }
 
     /// A property of an object; `None` where nothing is bound to it.

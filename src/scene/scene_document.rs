@@ -232,9 +232,29 @@ pub struct BindingDocument {
     /// Values outside are kept, but shown as out of range.
     #[serde(default)]
     pub range: Option<[f64; 2]>,
+    /// What the values of everything in an object amount to for the object itself.
+    #[serde(default)]
+    pub rollup: RollupRule,
     /// How it shows.
     #[serde(default, rename = "effect")]
     pub effects: Vec<Effect>,
+}
+
+/// What several values amount to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RollupRule {
+    /// Their mean.
+    #[default]
+    Mean,
+    /// Their sum: power, people.
+    Sum,
+    /// The least.
+    Min,
+    /// The greatest: water level.
+    Max,
+    /// The latest.
+    Last,
 }
 
 /// How a stream finds its object. Exactly one is given.

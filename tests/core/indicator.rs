@@ -1,0 +1,319 @@
+//! Roll-up, indicators and alarms, against models that are as simple as they can be.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use veduta::indicator::{
+    AlarmEvent, Alarms, Hierarchy, IndicatorError, IndicatorState, Indicators, ObjectTree, Rollup,
+};
+use veduta::quantity::Timestamp;
+use veduta::scene::{AlarmDocument, IndicatorDocument, RollupRule, Severity};
+
+use super::live::seconds;
+
+/// Row 0 the city, 1 and 2 campuses, then 3 buildings a campus, then 4 devices a building.
+struct Town;
+
+const DEVICES: std::ops::Range<u32> = 9..33;
+
+impl ObjectTree for Town {
+    fn row_count(&self) -> u32 {
+        33
+    }
+    fn parent(&self, row: u32) -> Option<u32> {
+        match row {
+            0 => None,
+            1 | 2 => Some(0),
+            3..=8 => Some(1 + (row - 3) / 3),
+            _ => Some(3 + (row - 9) / 4),
+        }
+    }
+    fn class(&self, row: u32) -> &str {
+        match row {
+            0 => "City",
+            1 | 2 => "Campus",
+            3..=8 => "Building",
+            _ => "Device",
+        }
+    }
+    fn rows_in(&self, area: &[[f64; 2]]) -> Vec<u32> {
+        // The "polygon" holds the rows whose number lies between its first two longitudes.
+        (area[0][0] as u32..area[1][0] as u32).collect()
+    }
+    fn matching(&self, filter: &str) -> Result<Vec<u32>, String> {
+        match filter {
+            "even" => Ok((0..33).filter(|row| row % 2 == 0).collect()),
+            other => Err(format!("unknown attribute '{other}'")),
+        }
+    }
+}
+
+fn hierarchy() -> Arc<Hierarchy> {
+    Arc::new(Hierarchy::new(&Town))
+}
+
+fn indicator(name: &str, expression: &str) -> IndicatorDocument {
+    IndicatorDocument { name: name.into(), expression: expression.into(), ..IndicatorDocument::default() }
+}
+
+fn compile(documents: &[IndicatorDocument]) -> Result<Indicators, IndicatorError> {
+    Indicators::compile(documents, hierarchy(), &Town)
+}
+
+fn number(indicators: &Indicators, name: &str) -> Vec<Option<f64>> {
+    indicators.values().filter(|v| v.indicator.name == name).map(|v| v.value).collect()
+}
+
+#[test]
+fn values_roll_up_the_tree() {
+    let rules = [(0, RollupRule::Sum), (1, RollupRule::Mean), (2, RollupRule::Max), (3, RollupRule::Last)];
+    let mut rollup = Rollup::new(hierarchy(), rules);
+    for row in DEVICES {
+        for property in 0..4 {
+            rollup.set(row, property, Some((f64::from(row), seconds(i64::from(row) % 5))));
+        }
+    }
+    let value = |rollup: &mut Rollup, row: u32| [0, 1, 2, 3].map(|p| rollup.value(row, p).unwrap());
+    assert_eq!(value(&mut rollup, 3), [42.0, 10.5, 12.0, 9.0], "devices 9 to 12; 9 is the latest");
+    assert_eq!(value(&mut rollup, 1), [174.0, 14.5, 20.0, 19.0], "devices 9 to 20");
+    assert_eq!(value(&mut rollup, 0)[0], 492.0);
+    rollup.take_changes();
+    rollup.set(9, 0, None);
+    assert_eq!(rollup.take_changes().into_iter().collect::<Vec<_>>(), [(0, 0), (1, 0), (3, 0), (9, 0)]);
+    assert_eq!((rollup.value(3, 0), rollup.value(9, 0)), (Some(33.0), None));
+    assert_eq!(rollup.value(3, 9), None, "nothing is bound to it");
+}
+
+#[test]
+fn indicators_by_city_object_area_and_filter() {
+    let area = Some(vec![[9.0, 0.0], [13.0, 0.0], [13.0, 1.0]]);
+    let mut indicators = compile(&[
+        IndicatorDocument { per: Some("Campus".into()), ..indicator("share", "power / total") },
+        indicator("total", "sum(power)"),
+        IndicatorDocument { per: Some("Campus".into()), ..indicator("power", "sum(power)") },
+        IndicatorDocument { area, ..indicator("quarter", "mean(power)") },
+        IndicatorDocument { filter: Some("even".into()), ..indicator("even", "count(power > 10)") },
+        indicator("none", "max(water)"),
+    ])
+    .unwrap();
+    assert!(indicators.uses("power") && !indicators.uses("other"));
+    DEVICES.for_each(|row| indicators.set(row, "power", Some((f64::from(row), seconds(0)))));
+    while indicators.due() > 0 {
+        indicators.update(2);
+    }
+    assert_eq!(number(&indicators, "total"), [Some(492.0)]);
+    assert_eq!(number(&indicators, "power"), [Some(174.0), Some(318.0)]);
+    assert_eq!(number(&indicators, "share"), [Some(174.0 / 492.0), Some(318.0 / 492.0)]);
+    assert_eq!(number(&indicators, "quarter"), [Some(10.5)]);
+    assert_eq!(number(&indicators, "even"), [Some(11.0)]);
+    assert_eq!(number(&indicators, "none"), [None]);
+    assert!(indicators.values().all(|v| (v.state == IndicatorState::Unknown) == v.value.is_none()));
+    indicators.set(9, "power", None);
+    let changed: Vec<String> = indicators
+        .update(100)
+        .into_iter()
+        .map(|(i, g)| {
+            let value = indicators.value(i, g).unwrap();
+            format!("{} {:?}", value.indicator.name, value.row)
+        })
+        .collect();
+    let expected = ["total None", "power Some(1)", "share Some(1)", "share Some(2)", "quarter None"];
+    let sorted = |mut names: Vec<String>| {
+        names.sort();
+        names
+    };
+    assert_eq!(sorted(changed), sorted(expected.map(str::to_owned).to_vec()));
+}
+
+#[test]
+fn thresholds_in_either_direction() {
+    use IndicatorState::{Critical, Normal, Warning};
+    for (warning, critical, expected) in [
+        (Some(10.0), Some(20.0), [Normal, Normal, Warning, Warning, Critical]),
+        (Some(20.0), Some(10.0), [Critical, Critical, Critical, Warning, Warning]),
+        (Some(10.0), None, [Normal, Normal, Warning, Warning, Warning]),
+        (None, Some(20.0), [Normal, Normal, Normal, Normal, Critical]),
+        (None, None, [Normal; 5]),
+    ] {
+        let mut indicators = compile(&[IndicatorDocument { warning, critical, ..indicator("i", "sum(p)") }]).unwrap();
+        for (value, state) in [0.0, 9.9, 10.0, 19.9, 20.0].into_iter().zip(expected) {
+            indicators.set(9, "p", Some((value, seconds(0))));
+            indicators.update(9);
+            assert_eq!(indicators.value(0, 0).unwrap().state, state, "{value} {warning:?} {critical:?}");
+        }
+    }
+}
+
+#[test]
+fn what_cannot_work_is_refused_with_its_place() {
+    for (documents, expected) in [
+        (vec![indicator("a", "sum(power")], "')' is expected here, column 10, in the indicator 'a'"),
+        (
+            vec![indicator("a", "1 + power")],
+            "no indicator is named 'power'; a property stands in an aggregate, like sum(power), column 5, in the indicator 'a'",
+        ),
+        (vec![indicator("a", "b"), indicator("b", "a + 1")], "it needs itself by way of 'b', in the indicator 'a'"),
+        (
+            vec![IndicatorDocument { filter: Some("heigth > 3".into()), ..indicator("a", "1") }],
+            "unknown attribute 'heigth > 3', in the indicator 'a'",
+        ),
+    ] {
+        assert_eq!(compile(&documents).unwrap_err().to_string(), expected);
+    }
+    let document = AlarmDocument { name: "x".into(), above: Some(f64::NAN), ..AlarmDocument::default() };
+    assert!(Alarms::compile(&[document], hierarchy()).unwrap_err().to_string().contains("'x'"));
+}
+
+fn alarms(above: f64, hysteresis: f64, for_s: f64) -> Alarms {
+    let document = AlarmDocument {
+        name: "high".into(),
+        property: "level".into(),
+        class: Some("Device".into()),
+        severity: Severity::Critical,
+        above: Some(above),
+        hysteresis,
+        for_s,
+        ..AlarmDocument::default()
+    };
+    Alarms::compile(&[document], hierarchy()).unwrap()
+}
+
+fn event(time: i64, raised: bool, value: f64) -> AlarmEvent {
+    AlarmEvent { time: seconds(time), rule: 0, row: 9, raised, value }
+}
+
+#[test]
+fn an_alarm_waits_is_raised_on_its_building_and_is_cleared() {
+    let mut alarms = alarms(10.0, 2.0, 60.0);
+    let observe = |alarms: &mut Alarms, t: i64, value: Option<f64>| {
+        alarms.observe(9, "Device", "level", value, seconds(t));
+        alarms.advance(seconds(t));
+        alarms.take_events()
+    };
+    alarms.observe(9, "Building", "level", Some(99.0), seconds(0));
+    assert_eq!(observe(&mut alarms, 0, Some(11.0)), []);
+    assert_eq!(observe(&mut alarms, 30, Some(9.0)), [], "back before its time");
+    assert_eq!(observe(&mut alarms, 40, Some(12.0)), []);
+    assert_eq!(observe(&mut alarms, 60, None), [], "unknown: the wait ends");
+    assert_eq!(observe(&mut alarms, 70, Some(12.0)), []);
+    assert_eq!(alarms.worst(3), None);
+    assert_eq!(observe(&mut alarms, 200, Some(13.0)), [event(130, true, 12.0)], "raised when its time had come");
+    let worst = |alarms: &Alarms| [9, 3, 1, 0, 4].map(|row| alarms.worst(row));
+    let critical = Some(Severity::Critical);
+    assert_eq!(worst(&alarms), [critical, critical, critical, critical, None]);
+    assert_eq!(
+        alarms
+            .raised()
+            .map(|(rule, row, since, value)| (rule.document.name.as_str(), row, since, value))
+            .collect::<Vec<_>>(),
+        [("high", 9, seconds(130), 13.0)]
+    );
+    assert_eq!(observe(&mut alarms, 210, Some(9.0)), [], "not well back");
+    assert_eq!(observe(&mut alarms, 220, None), [], "unknown: it stays");
+    assert_eq!(observe(&mut alarms, 230, Some(8.0)), [event(230, false, 8.0)]);
+    assert_eq!(worst(&alarms), [None; 5]);
+}
+
+#[test]
+fn an_alarm_is_raised_by_time_alone() {
+    let mut alarms = alarms(10.0, 0.0, 60.0);
+    alarms.observe(9, "Device", "level", Some(11.0), seconds(0));
+    alarms.advance(seconds(59));
+    assert_eq!(alarms.take_events(), []);
+    alarms.advance(seconds(500));
+    assert_eq!(alarms.take_events(), [event(60, true, 11.0)]);
+}
+
+proptest! {
+    /// Inside of the hysteresis band nothing is ever raised or cleared; lines of one alarm alternate; every raising value is
+    /// beyond the threshold, every clearing one well back.
+    #[test]
+    fn no_chatter(values in prop::collection::vec(0.0..20.0_f64, 1..200)) {
+        let mut alarms = alarms(10.0, 4.0, 0.0);
+        let mut raised = false;
+        for (t, value) in values.into_iter().enumerate() {
+            alarms.observe(9, "Device", "level", Some(value), seconds(t as i64));
+            let events = alarms.take_events();
+            if value > 6.0 && value <= 10.0 {
+                prop_assert!(events.is_empty());
+            }
+            for event in events {
+                prop_assert_eq!(event.raised, !raised);
+                raised = event.raised;
+                let right = if raised { event.value > 10.0 } else { event.value <= 6.0 };
+                prop_assert!(right);
+            }
+            prop_assert_eq!(raised, raised && value > 6.0 || value > 10.0);
+        }
+    }
+
+    /// However often a frame looks, the log is the same; and from a snapshot on it goes as it went.
+    #[test]
+    fn the_log_does_not_depend_on_frames(
+        steps in prop::collection::vec((1_i64..90, prop::option::weighted(0.9, 0.0..20.0_f64)), 1..80), cut in 0_usize..80,
+    ) {
+        let play = |alarms: &mut Alarms, steps: &[(i64, Option<f64>)], start: i64, frame: Option<i64>| {
+            let mut now = start;
+            let mut log = Vec::new();
+            for (wait, value) in steps {
+                if let Some(frame) = frame {
+                    (now..now + wait).step_by(frame as usize).for_each(|t| alarms.advance(seconds(t)));
+                }
+                now += wait;
+                alarms.observe(9, "Device", "level", *value, seconds(now));
+                log.extend(alarms.take_events());
+            }
+            (log, now)
+        };
+        let (log, _) = play(&mut alarms(10.0, 4.0, 60.0), &steps, 0, None);
+        let (with_frames, _) = play(&mut alarms(10.0, 4.0, 60.0), &steps, 0, Some(7));
+        prop_assert_eq!(&log, &with_frames);
+        let mut played = alarms(10.0, 4.0, 60.0);
+        let cut = cut.min(steps.len());
+        let (before, now) = play(&mut played, &steps[..cut], 0, None);
+        let snapshot = played.snapshot();
+        let (after, _) = play(&mut played, &steps[cut..], now, None);
+        let hash = played.state_hash();
+        prop_assert_eq!([before, after.clone()].concat(), log);
+        played.restore(&snapshot);
+        let (again, _) = play(&mut played, &steps[cut..], now, None);
+        prop_assert_eq!(again, after);
+        prop_assert_eq!(played.state_hash(), hash);
+        let worst = played.raised().next().map(|_| Severity::Critical);
+        prop_assert_eq!(played.worst(0), worst);
+    }
+
+    /// Indicators are functions of the values that are there, whatever came before.
+    #[test]
+    fn indicators_have_no_history(steps in prop::collection::vec((9_u32..33, prop::option::of(-50_i32..50)), 1..150)) {
+        let documents = [
+            IndicatorDocument { per: Some("Building".into()), ..indicator("b", "sum(p) + max(p) - min(p)") },
+            indicator("mean", "mean(p)"),
+        ];
+        let mut played = compile(&documents).unwrap();
+        let mut model: BTreeMap<u32, f64> = BTreeMap::new();
+        for (row, value) in steps {
+            let value = value.map(f64::from);
+            played.set(row, "p", value.map(|v| (v * 0.1, Timestamp(0))));
+            played.update(3);
+            match value {
+                Some(value) => drop(model.insert(row, value * 0.1)),
+                None => drop(model.remove(&row)),
+            }
+        }
+        played.update(1000);
+        let mut fresh = compile(&documents).unwrap();
+        // The members are the same: every device.
+        DEVICES.for_each(|row| fresh.set(row, "p", model.get(&row).map(|v| (*v, Timestamp(0)))));
+        fresh.update(1000);
+        let all = |indicators: &Indicators| indicators.values().map(|v| v.value).collect::<Vec<_>>();
+        for (a, b) in all(&played).into_iter().zip(all(&fresh)) {
+            prop_assert!(a.zip(b).map_or(a == b, |(a, b)| (a - b).abs() <= 1e-9), "{a:?} {b:?}");
+        }
+        let sum: f64 = model.values().sum();
+        let mean = (!model.is_empty()).then(|| sum / model.len() as f64);
+        let got = number(&played, "mean")[0];
+        prop_assert!(got.zip(mean).map_or(got == mean, |(a, b)| (a - b).abs() <= 1e-9));
+    }
+}
