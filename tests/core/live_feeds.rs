@@ -106,7 +106,8 @@ fn tokyo_air_quality_is_played_and_jumped_in() {
     let mut files = Vec::new();
     let mut names: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     names.sort();
-    for path in names.iter().filter(|p| p.file_name().is_some_and(|n| n != "stations_info.csv")) {
+    for path in names.iter().filter(|p| p.extension().is_some_and(|e| e == "csv") && !p.ends_with("stations_info.csv"))
+    {
         files.push((path.display().to_string(), std::fs::read(path).unwrap()));
     }
     let stations = std::fs::read(folder.join("stations_info.csv")).unwrap();
