@@ -15,6 +15,7 @@ mod edits;
 mod event_log;
 mod live_part;
 mod playback;
+mod simulation;
 mod state;
 mod timeline;
 
@@ -22,6 +23,7 @@ pub use edits::{AddedModel, CityEdits, VariantEdits};
 pub use event_log::{EventLog, Happening, HappeningKind, IndicatorTable};
 pub use live_part::{LivePart, LivePartSnapshot, ObservationFeed};
 pub use playback::{Playable, Playback};
+pub use simulation::simulation;
 pub use state::{CameraCue, CityState, HandAlarm, ShownMessage};
 pub use timeline::{Action, Event, Timeline};
 
