@@ -30,6 +30,7 @@ mod proj4rs_operation;
 pub mod proj_operation;
 mod registry;
 mod site_conversion;
+mod sun;
 
 pub use city_crs::{CityCrs, CityRelation};
 pub use crs_id::CrsId;
@@ -42,3 +43,4 @@ pub use operation::{CoordinateOperation, Identity};
 pub use proj4rs_operation::Proj4rsOperation;
 pub use registry::CrsRegistry;
 pub use site_conversion::SiteConversion;
+pub use sun::SunPosition;

@@ -1,5 +1,7 @@
 //! Tests that draw: one binary, because linking Bevy is what costs.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on should stop")]
 
-#[path = "../core/shared_data.rs"]
-mod shared_data;
+mod blocks;
+mod golden;
+mod light;
+mod origin;

@@ -1,0 +1,44 @@
+// One texel of an object table. Twin of `ObjectLook` in src/engine/city_material/object_table.rs.
+#define_import_path veduta::object
+
+const TABLE_WIDTH: u32 = 256u;
+const HIDDEN: u32 = 1u;
+const HIGHLIGHT: u32 = 2u;
+const STALE: u32 = 4u;
+const OUT_OF_RANGE: u32 = 8u;
+const PULSE: u32 = 16u;
+const FACADE: u32 = 32u;
+const DATA_COLOR: u32 = 64u;
+const GLOWS: u32 = 128u;
+
+struct ObjectTexel {
+    color: vec4<f32>,
+    flags: u32,
+    seed: u32,
+    height_factor: f32,
+    base: f32,
+}
+
+fn texel_place(object: u32) -> vec2<i32> {
+    return vec2(i32(object % TABLE_WIDTH), i32(object / TABLE_WIDTH));
+}
+
+fn linear_from_srgb(c: vec3<f32>) -> vec3<f32> {
+    return mix(c / 12.92, pow((c + 0.055) / 1.055, vec3(2.4)), step(vec3(0.04045), c));
+}
+
+fn unpack_texel(words: vec4<u32>) -> ObjectTexel {
+    var texel: ObjectTexel;
+    let srgb = unpack4x8unorm(words.x);
+    texel.color = vec4(linear_from_srgb(srgb.rgb), srgb.a);
+    texel.flags = words.y & 0xFFFFu;
+    texel.seed = words.y >> 16u;
+    texel.height_factor = bitcast<f32>(words.z);
+    texel.base = bitcast<f32>(words.w);
+    return texel;
+}
+
+// Place of a vertex in content axes after the object's height factor.
+fn scaled_position(texel: ObjectTexel, position: vec3<f32>) -> vec3<f32> {
+    return vec3(position.xy, texel.base + (position.z - texel.base) * texel.height_factor);
+}

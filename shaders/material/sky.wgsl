@@ -1,0 +1,41 @@
+// The sky: one triangle at the far plane.
+#import bevy_pbr::mesh_view_bindings::view
+#import veduta::environment as air
+#import veduta::environment::{Environment}
+
+@group(#{MATERIAL_BIND_GROUP}) @binding(0) var<uniform> env: Environment;
+
+struct Varyings {
+    @builtin(position) clip: vec4<f32>,
+    @location(0) ndc: vec2<f32>,
+}
+
+@vertex
+fn vertex(@location(0) position: vec3<f32>) -> Varyings {
+    // Depth 0 is infinitely far (reversed z); equal to the cleared depth, so that anything drawn wins.
+    return Varyings(vec4(position.xy, 0.0, 1.0), position.xy);
+}
+
+@fragment
+fn fragment(in: Varyings) -> @location(0) vec4<f32> {
+    let on_near = view.view_from_clip * vec4(in.ndc, 1.0, 1.0);
+    let in_view = normalize(on_near.xyz / on_near.w);
+    let direction = air::site_from_render((view.world_from_view * vec4(in_view, 0.0)).xyz);
+    var color = air::sky_color(env, direction);
+    // Far below the horizon where nothing is drawn: the haze darkens towards the ground.
+    color *= mix(0.72, 1.0, smoothstep(-0.35, 0.0, direction.z));
+    let angle = dot(direction, env.sun_direction.xyz);
+    let disc = smoothstep(0.99996, 0.999985, angle) * smoothstep(-0.02, 0.0, direction.z);
+    color += vec3(1.0, 0.86, 0.66) * disc * env.glow_color.w;
+
+    let night = env.light_color.w;
+    if night > 0.05 && direction.z > 0.0 {
+        let cell = direction * 260.0;
+        let n = floor(cell);
+        let h = air::hash(vec3<u32>(vec3<i32>(n) + 4096));
+        let center = n + 0.5 + 0.3 * (vec3(air::hash(vec3<u32>(vec3<i32>(n) + 77)), h, 1.0 - h) - 0.5);
+        let star = step(0.9965, h) * (1.0 - smoothstep(0.10, 0.42, distance(cell, center)));
+        color += vec3(0.75, 0.82, 1.0) * star * night * smoothstep(0.03, 0.35, direction.z) * mix(0.25, 0.9, fract(h * 977.0));
+    }
+    return air::finish(color, in.clip.xy);
+}

@@ -1,0 +1,23 @@
+//! The city's own lean material: one sun, sky light, procedural facades, haze. Much cheaper than the standard material.
+//!
+//! A tile part is one mesh and one *object table*: a small texture with one texel of four 32-bit words an object, read by
+//! the vertex shader. Colour, flags, height factor and visibility of an object are a texel, so styling a city writes a few
+//! bytes and never touches a mesh. The texture works on WebGL2, which has no storage buffers.
+
+mod material;
+mod object_table;
+mod part;
+
+pub use material::CityMaterial;
+pub use object_table::{ObjectFlags, ObjectLook, ObjectTable, TABLE_WIDTH};
+pub use part::{CityPart, city_mesh, spawn_city_part};
+
+use bevy::prelude::*;
+
+pub(super) struct CityMaterialPlugin;
+
+impl Plugin for CityMaterialPlugin {
+    fn build(&self, app: &mut App) {
+        app.add_plugins((MaterialPlugin::<CityMaterial>::default(), object_table::ObjectTablePlugin));
+    }
+}

@@ -1,0 +1,94 @@
+//! A part of a tile: a mesh of ours turned into Bevy's, and the entity that draws it.
+
+use bevy::asset::RenderAssetUsages;
+use bevy::camera::primitives::Aabb;
+use bevy::camera::visibility::NoAutoAabb;
+use bevy::mesh::{Indices, MeshVertexAttribute, PrimitiveTopology, VertexAttributeValues};
+use bevy::prelude::*;
+use bevy::render::render_resource::VertexFormat;
+use glam::DAffine3;
+
+use super::{CityMaterial, ObjectLook, ObjectTable};
+use crate::engine::origin::SiteTransform;
+use crate::geometry;
+
+/// Unit normal in four signed bytes: 0.45 degrees fine, which flat walls do not show.
+pub(super) const ATTRIBUTE_NORMAL: MeshVertexAttribute =
+    MeshVertexAttribute::new("CityNormal", 0x7665_6475_7461_0001, VertexFormat::Snorm8x4);
+/// Row of the object table.
+pub(super) const ATTRIBUTE_OBJECT: MeshVertexAttribute =
+    MeshVertexAttribute::new("CityObject", 0x7665_6475_7461_0002, VertexFormat::Uint32);
+/// Linear colour of the source, white where there is none.
+pub(super) const ATTRIBUTE_COLOR: MeshVertexAttribute =
+    MeshVertexAttribute::new("CityColor", 0x7665_6475_7461_0003, VertexFormat::Unorm8x4);
+
+/// Marks an entity that draws a part of the city.
+#[derive(Component, Debug, Clone, Copy, PartialEq, Default)]
+pub struct CityPart {
+    /// Triangles of its mesh.
+    pub triangles: usize,
+    /// Bytes that it takes on the graphics card: mesh and object table.
+    pub gpu_bytes: usize,
+}
+
+/// Bytes of a vertex on the card: place 12, normal 4, object 4, colour 4.
+const VERTEX_BYTES: usize = 24;
+
+/// Our mesh as Bevy's, to be handed to the graphics card and not kept.
+pub fn city_mesh(mesh: &geometry::Mesh) -> Mesh {
+    let count = mesh.positions.len();
+    let positions: Vec<[f32; 3]> = mesh.positions.iter().map(|p| p.to_array()).collect();
+    let normal = |n: &Vec3| [byte(n.x), byte(n.y), byte(n.z), 0];
+    let mut normals: Vec<[i8; 4]> = mesh.normals.iter().map(normal).collect();
+    normals.resize(count, [0, 0, 127, 0]);
+    let mut objects = mesh.feature_ids.clone();
+    objects.resize(count, 0);
+    let mut colors = mesh.colors.clone();
+    colors.resize(count, [255; 4]);
+    Mesh::new(PrimitiveTopology::TriangleList, RenderAssetUsages::RENDER_WORLD)
+        .with_inserted_attribute(Mesh::ATTRIBUTE_POSITION, positions)
+        .with_inserted_attribute(ATTRIBUTE_NORMAL, VertexAttributeValues::Snorm8x4(normals))
+        .with_inserted_attribute(ATTRIBUTE_OBJECT, VertexAttributeValues::Uint32(objects))
+        .with_inserted_attribute(ATTRIBUTE_COLOR, VertexAttributeValues::Unorm8x4(colors))
+        .with_inserted_indices(Indices::U32(mesh.indices.clone()))
+}
+
+fn byte(unit: f32) -> i8 {
+    (unit * 127.0).round() as i8
+}
+
+/// The box around a mesh in its own axes, for culling.
+pub(crate) fn mesh_box(mesh: &geometry::Mesh) -> Aabb {
+    let (min, max) =
+        mesh.positions.iter().fold((Vec3::INFINITY, Vec3::NEG_INFINITY), |(min, max), p| (min.min(*p), max.max(*p)));
+    if mesh.positions.is_empty() { Aabb::default() } else { Aabb::from_min_max(min, max) }
+}
+
+/// Draws a mesh of city objects: one entity with its mesh, its object table and its place. `looks[i]` is the look of
+/// feature `i`. Heights drawn taller than the box of the mesh are allowed for up to `height_room` times.
+pub fn spawn_city_part(
+    commands: &mut Commands,
+    meshes: &mut Assets<Mesh>,
+    images: &mut Assets<Image>,
+    materials: &mut Assets<CityMaterial>,
+    mesh: &geometry::Mesh,
+    looks: Vec<ObjectLook>,
+    site_from_content: DAffine3,
+) -> Entity {
+    let table = ObjectTable::new(looks, images);
+    let part = CityPart {
+        triangles: mesh.triangles(),
+        gpu_bytes: mesh.positions.len() * VERTEX_BYTES + mesh.indices.len() * 4 + table.bytes(),
+    };
+    commands
+        .spawn((
+            part,
+            Mesh3d(meshes.add(city_mesh(mesh))),
+            MeshMaterial3d(materials.add(CityMaterial { objects: table.image().clone() })),
+            table,
+            mesh_box(mesh),
+            NoAutoAabb,
+            SiteTransform { site_from_local: site_from_content },
+        ))
+        .id()
+}
