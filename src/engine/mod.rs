@@ -13,11 +13,13 @@ pub mod environment;
 pub mod origin;
 pub mod shader_table;
 mod sky;
+pub mod tiles;
 
 pub use camera::{CameraView, Flight, SiteCamera};
 pub use city_material::{CityPart, ObjectLook};
 pub use environment::Environment;
 pub use origin::{OriginMoved, RenderOrigin, SiteTransform};
+pub use tiles::{CityStream, ObjectChange, ObjectChanges, StreamError};
 
 /// The order of a frame.
 #[derive(SystemSet, Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -97,6 +99,7 @@ impl Plugin for EnginePlugins {
                 environment::EnvironmentPlugin,
                 sky::SkyPlugin,
                 city_material::CityMaterialPlugin,
+                tiles::TilesPlugin,
             ));
     }
 }

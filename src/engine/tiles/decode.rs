@@ -1,0 +1,154 @@
+//! What happens to a tile off the frame: decoded, its objects given their looks, its triangles kept for picking.
+
+use std::sync::Arc;
+
+use glam::{DAffine3, Vec3};
+
+use crate::engine::city_material::{ObjectFlags, ObjectLook};
+use crate::formats::{Column, ContentDecoder, FeatureTable, TileContent, glb::GlbDecoder};
+use crate::geometry::Mesh;
+
+/// A decoded tile, ready to be uploaded.
+pub(super) struct DecodedTile {
+    pub parts: Vec<DecodedPart>,
+    pub site_from_content: DAffine3,
+}
+
+/// One mesh of it.
+pub(super) struct DecodedPart {
+    pub mesh: Mesh,
+    pub looks: Vec<ObjectLook>,
+    pub objects: Vec<u32>,
+}
+
+/// The triangles and object rows of a part that is drawn: what picking and styling need of it.
+#[derive(bevy::prelude::Component, Debug, Clone)]
+pub struct PartObjects {
+    /// Row of the package's object table, by feature identifier of the part.
+    pub rows: Arc<Vec<u32>>,
+    /// How each feature looks when nothing is said about it.
+    pub plain: Arc<Vec<ObjectLook>>,
+    /// The mesh, relative to its content centre.
+    pub mesh: Arc<Mesh>,
+    /// From the mesh to the site.
+    pub site_from_content: DAffine3,
+}
+
+/// Object row of a feature that belongs to no object: terrain, water.
+pub const NO_OBJECT: u32 = u32::MAX;
+
+/// Decodes a glb. `ground` paints it as terrain by slope and height.
+pub(super) fn decode(bytes: &[u8], site_from_tile: DAffine3, ground: bool) -> Result<DecodedTile, String> {
+    let content = GlbDecoder.decode(bytes).map_err(|e| e.to_string())?;
+    let site_from_content = site_from_tile * DAffine3::from_translation(content.center);
+    let rows = object_rows(&content.features);
+    let parts = content.parts.iter().map(|part| decoded_part(&content, part, &rows, ground)).collect();
+    Ok(DecodedTile { parts, site_from_content })
+}
+
+fn decoded_part(content: &TileContent, part: &crate::formats::TilePart, rows: &[u32], ground: bool) -> DecodedPart {
+    let mut mesh = part.mesh.clone();
+    if ground {
+        paint_ground(&mut mesh, content.center.z as f32);
+    }
+    let feet = feet(&mesh);
+    let count = rows.len().max(feet.len()).max(1);
+    let looks = (0..count)
+        .map(|feature| {
+            let row = rows.get(feature).copied().unwrap_or(NO_OBJECT);
+            let base_m = feet.get(feature).copied().unwrap_or(0.0);
+            if ground {
+                let flags = ObjectFlags::default();
+                return ObjectLook { color: [255, 255, 255, 0], flags, base_m: base_m - 100.0, ..Default::default() };
+            }
+            look_of(&content.features, feature, row, base_m)
+        })
+        .collect();
+    let mut objects = rows.to_vec();
+    objects.resize(count, NO_OBJECT);
+    DecodedPart { mesh, looks, objects }
+}
+
+fn object_rows(features: &FeatureTable) -> Vec<u32> {
+    match features.column("object") {
+        Some(Column::UInt32(rows)) => rows.clone(),
+        _ => (0..features.count as u32).collect(),
+    }
+}
+
+/// Lowest point of each feature, metres from the content centre.
+fn feet(mesh: &Mesh) -> Vec<f32> {
+    let count = mesh.feature_ids.iter().max().map_or(0, |most| *most as usize + 1);
+    let mut feet = vec![f32::INFINITY; count.min(mesh.positions.len())];
+    for (position, feature) in mesh.positions.iter().zip(&mesh.feature_ids) {
+        if let Some(foot) = feet.get_mut(*feature as usize) {
+            *foot = foot.min(position.z);
+        }
+    }
+    feet.iter_mut().filter(|foot| !foot.is_finite()).for_each(|foot| *foot = 0.0);
+    feet
+}
+
+/// Colours of facades: plaster, stone, concrete, brick, glass.
+const FACADES: [[u8; 3]; 9] = [
+    [226, 220, 208], [214, 200, 178], [204, 206, 208], [182, 146, 122], [236, 232, 224], [174, 182, 192], [198, 188, 172],
+    [160, 168, 176], [222, 206, 186],
+];
+
+fn look_of(features: &FeatureTable, feature: usize, row: u32, base_m: f32) -> ObjectLook {
+    let hash = row.wrapping_mul(0x9E37_79B1) ^ (row >> 15).wrapping_mul(0x85EB_CA77);
+    let seed = (hash >> 13) as u16;
+    let class = match features.column("class") {
+        Some(Column::Text(texts)) => texts.get(feature).unwrap_or_default(),
+        _ => "Building",
+    };
+    let facade = FACADES[hash as usize % FACADES.len()];
+    let (color, flags) = match class {
+        "" | "Building" | "BuildingPart" | "BuildingConstructiveElement" => (facade, ObjectFlags::FACADE),
+        "Road" | "Railway" | "Track" | "TransportSquare" | "Square" | "TrafficSpace" => ([98, 101, 106], ObjectFlags::default()),
+        "WaterBody" | "WaterSurface" | "Waterway" => ([52, 92, 120], ObjectFlags::default()),
+        "PlantCover" | "SolitaryVegetationObject" => ([84, 118, 66], ObjectFlags::default()),
+        "LandUse" | "Park" | "ReliefFeature" | "TINRelief" => ([122, 140, 96], ObjectFlags::default()),
+        "Bridge" | "BridgePart" | "Tunnel" => ([172, 172, 170], ObjectFlags::default()),
+        "OtherConstruction" => ([186, 150, 120], ObjectFlags::default()),
+        _ => ([190, 192, 196], ObjectFlags::default()),
+    };
+    ObjectLook { color: [color[0], color[1], color[2], 255], flags, height_factor: 1.0, base_m, seed }
+}
+
+/// Grass on the level, earth and rock on slopes, paler with height: linear colours.
+fn paint_ground(mesh: &mut Mesh, center_height: f32) {
+    if !mesh.colors.is_empty() {
+        return;
+    }
+    let (grass, earth, rock) =
+        (Vec3::new(0.155, 0.195, 0.095), Vec3::new(0.26, 0.215, 0.15), Vec3::new(0.34, 0.33, 0.32));
+    mesh.colors = mesh
+        .positions
+        .iter()
+        .enumerate()
+        .map(|(i, position)| {
+            let slope = 1.0 - mesh.normals.get(i).map_or(1.0, |n| n.z);
+            let high = ((position.z + center_height - 300.0) / 1500.0).clamp(0.0, 1.0);
+            let color = grass.lerp(earth, (slope * 6.0).clamp(0.0, 1.0)).lerp(rock, (slope * 2.5 - 0.4).clamp(0.0, 1.0).max(high));
+            let byte = |v: f32| (v * 255.0).round() as u8;
+            [byte(color.x), byte(color.y), byte(color.z), 255]
+        })
+        .collect();
+}
+
+impl DecodedTile {
+    /// Bytes while it is uploaded: what stays, and the copy that goes to the card.
+    pub fn bytes(&self) -> u64 {
+        self.resident_bytes() + self.parts.iter().map(|p| p.mesh.positions.len() as u64 * 24).sum::<u64>()
+    }
+
+    /// Bytes once it is drawn: triangles here for picking, vertices and object table there.
+    pub fn resident_bytes(&self) -> u64 {
+        let part = |p: &DecodedPart| {
+            let gpu = p.mesh.positions.len() * 24 + p.mesh.indices.len() * 4 + p.looks.len().div_ceil(256).max(1) * 4096;
+            (p.mesh.bytes() + gpu + p.looks.len() * (2 * size_of::<ObjectLook>() + 4)) as u64
+        };
+        self.parts.iter().map(part).sum()
+    }
+}
