@@ -1,6 +1,8 @@
 //! Composition: the shells and the commands. The only place where errors are reported to a person.
 
 #[cfg(feature = "viewer")]
+pub mod city_picture;
+#[cfg(feature = "viewer")]
 pub mod graphics;
 #[cfg(feature = "viewer")]
 pub mod offscreen;

@@ -48,6 +48,8 @@ pub struct Offscreen {
 
 /// Frames that pass before a picture is taken, so that what was spawned is on the card.
 const SETTLING_FRAMES: usize = 3;
+/// Between two frames that only load.
+const WAIT: std::time::Duration = std::time::Duration::from_millis(2);
 /// Shaders come within a few frames of the start; more means that one is missing.
 const MOST_STARTING_FRAMES: usize = 200;
 
@@ -125,15 +127,30 @@ impl Offscreen {
         ready: impl Fn(&World) -> bool,
         most_frames: usize,
     ) -> Result<Picture, GraphicsError> {
+        // While things load nothing need be drawn: only the first frame, which makes the pipelines.
         let mut settled = 0;
-        for _ in 0..most_frames {
+        for frame in 0..most_frames {
+            let drawn = frame == 0 || settled > 0 || ready(self.app.world());
+            self.set_drawing(drawn);
             self.frame()?;
-            settled = if self.waiting_pipelines()?.is_empty() && ready(self.app.world()) { settled + 1 } else { 0 };
+            if !drawn {
+                std::thread::sleep(WAIT);
+            }
+            settled =
+                if drawn && self.waiting_pipelines()?.is_empty() && ready(self.app.world()) { settled + 1 } else { 0 };
             if settled >= SETTLING_FRAMES {
                 return self.read_back();
             }
         }
         Err(GraphicsError::NotReady { frames: most_frames, pipelines: self.waiting_pipelines()?.join(", ") })
+    }
+
+    fn set_drawing(&mut self, drawing: bool) {
+        if let Some(mut camera) = self.app.world_mut().get_mut::<Camera>(self.camera)
+            && camera.is_active != drawing
+        {
+            camera.is_active = drawing;
+        }
     }
 
     /// The picture of what is in the world, where nothing is streamed.

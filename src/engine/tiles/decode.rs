@@ -91,8 +91,15 @@ fn feet(mesh: &Mesh) -> Vec<f32> {
 
 /// Colours of facades: plaster, stone, concrete, brick, glass.
 const FACADES: [[u8; 3]; 9] = [
-    [226, 220, 208], [214, 200, 178], [204, 206, 208], [182, 146, 122], [236, 232, 224], [174, 182, 192], [198, 188, 172],
-    [160, 168, 176], [222, 206, 186],
+    [226, 220, 208],
+    [214, 200, 178],
+    [204, 206, 208],
+    [182, 146, 122],
+    [236, 232, 224],
+    [174, 182, 192],
+    [198, 188, 172],
+    [160, 168, 176],
+    [222, 206, 186],
 ];
 
 fn look_of(features: &FeatureTable, feature: usize, row: u32, base_m: f32) -> ObjectLook {
@@ -105,7 +112,9 @@ fn look_of(features: &FeatureTable, feature: usize, row: u32, base_m: f32) -> Ob
     let facade = FACADES[hash as usize % FACADES.len()];
     let (color, flags) = match class {
         "" | "Building" | "BuildingPart" | "BuildingConstructiveElement" => (facade, ObjectFlags::FACADE),
-        "Road" | "Railway" | "Track" | "TransportSquare" | "Square" | "TrafficSpace" => ([98, 101, 106], ObjectFlags::default()),
+        "Road" | "Railway" | "Track" | "TransportSquare" | "Square" | "TrafficSpace" => {
+            ([98, 101, 106], ObjectFlags::default())
+        }
         "WaterBody" | "WaterSurface" | "Waterway" => ([52, 92, 120], ObjectFlags::default()),
         "PlantCover" | "SolitaryVegetationObject" => ([84, 118, 66], ObjectFlags::default()),
         "LandUse" | "Park" | "ReliefFeature" | "TINRelief" => ([122, 140, 96], ObjectFlags::default()),
@@ -130,7 +139,9 @@ fn paint_ground(mesh: &mut Mesh, center_height: f32) {
         .map(|(i, position)| {
             let slope = 1.0 - mesh.normals.get(i).map_or(1.0, |n| n.z);
             let high = ((position.z + center_height - 300.0) / 1500.0).clamp(0.0, 1.0);
-            let color = grass.lerp(earth, (slope * 6.0).clamp(0.0, 1.0)).lerp(rock, (slope * 2.5 - 0.4).clamp(0.0, 1.0).max(high));
+            let color = grass
+                .lerp(earth, (slope * 6.0).clamp(0.0, 1.0))
+                .lerp(rock, (slope * 2.5 - 0.4).clamp(0.0, 1.0).max(high));
             let byte = |v: f32| (v * 255.0).round() as u8;
             [byte(color.x), byte(color.y), byte(color.z), 255]
         })
@@ -146,7 +157,8 @@ impl DecodedTile {
     /// Bytes once it is drawn: triangles here for picking, vertices and object table there.
     pub fn resident_bytes(&self) -> u64 {
         let part = |p: &DecodedPart| {
-            let gpu = p.mesh.positions.len() * 24 + p.mesh.indices.len() * 4 + p.looks.len().div_ceil(256).max(1) * 4096;
+            let gpu =
+                p.mesh.positions.len() * 24 + p.mesh.indices.len() * 4 + p.looks.len().div_ceil(256).max(1) * 4096;
             (p.mesh.bytes() + gpu + p.looks.len() * (2 * size_of::<ObjectLook>() + 4)) as u64
         };
         self.parts.iter().map(part).sum()

@@ -5,10 +5,12 @@
 //! against its hard budget; every command's limit is obeyed here.
 
 mod decode;
+mod ground;
 mod style;
 mod tileset;
 
 pub use decode::{NO_OBJECT, PartObjects};
+pub use ground::plain_ground;
 pub use style::{ObjectChange, ObjectChanges};
 
 use std::collections::BTreeMap;
@@ -20,7 +22,8 @@ use glam::DAffine3;
 
 use super::city_material::{CityMaterial, spawn_city_part};
 use super::{EngineSystems, SiteCamera};
-use crate::geodesy::SiteFrame;
+use crate::geodesy::{Geodetic, SiteFrame};
+use crate::geometry::Bounds;
 use crate::package::Manifest;
 use crate::streaming::{
     ByteSource, Command, Event, Graft, Part, ResourceId, Session, SessionSettings, SessionStats, View,
@@ -131,6 +134,16 @@ impl CityStream {
         self.manifest.site()
     }
 
+    /// The least box around the city, site frame; empty where the package does not say.
+    pub fn bounds_in_site(&self) -> Bounds {
+        let Some([west, south, east, north, low, high]) = self.manifest.extent else { return Bounds::EMPTY };
+        let site = self.site();
+        let corner =
+            |longitude, latitude, height| site.from_geodetic(Geodetic::from_degrees(longitude, latitude, height)).0;
+        let sides = [(west, south), (east, south), (east, north), (west, north)];
+        Bounds::around(sides.iter().flat_map(|&(lon, lat)| [corner(lon, lat, low), corner(lon, lat, high)]))
+    }
+
     /// Figures of the session now.
     pub fn stats(&self) -> SessionStats {
         self.session.stats()
@@ -151,7 +164,9 @@ impl CityStream {
             Command::Fetch { resource, tree, name, max_bytes } => {
                 self.trees_of_fetches.insert(resource, tree);
                 let (source, sender) = (self.source.clone(), self.sender.clone());
-                IoTaskPool::get().spawn(async move { drop(sender.send(fetch(&*source, resource, &name, max_bytes))) }).detach();
+                IoTaskPool::get()
+                    .spawn(async move { drop(sender.send(fetch(&*source, resource, &name, max_bytes))) })
+                    .detach();
             }
             Command::Decode { resource, part, max_bytes } => self.decode(resource, part, max_bytes),
             Command::Show(resource) => self.set_visible(resource, Visibility::Inherited, commands),
@@ -167,7 +182,9 @@ impl CityStream {
 
     fn set_visible(&self, resource: ResourceId, visibility: Visibility, commands: &mut Commands) {
         if let Some((_, Held::Entities(entities))) = self.held.get(&resource) {
-            entities.iter().for_each(|entity| drop(commands.entity(*entity).insert(visibility)));
+            for entity in entities {
+                commands.entity(*entity).insert(visibility);
+            }
         }
     }
 
@@ -239,7 +256,9 @@ impl Plugin for TilesPlugin {
     fn build(&self, app: &mut App) {
         app.init_resource::<ObjectChanges>().add_systems(
             Update,
-            (stream_city.run_if(resource_exists::<CityStream>), style::apply_changes).chain().in_set(EngineSystems::Stream),
+            (stream_city.run_if(resource_exists::<CityStream>), style::apply_changes)
+                .chain()
+                .in_set(EngineSystems::Stream),
         );
     }
 }
