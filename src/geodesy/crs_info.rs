@@ -29,11 +29,26 @@ pub struct CrsInfo {
     pub vertical: Option<String>,
 }
 
-/// Definitions that replace the table's: PROJ strings whose datum shift is older than the EPSG dataset's preferred one
-/// (EPSG v12, as PROJ 9.6 has it), so that a browser puts a city where the desktop does. Code, operation, `+towgs84`.
-const DATUM_SHIFTS: &[(&[u32], &str)] = &[];
+/// Datum shifts that replace those of the table of definitions, which are older or rounded otherwise than the EPSG dataset's
+/// preferred ones (v12, as PROJ 9.6 has them), so that a browser puts a city where the desktop does. Codes and `+towgs84`.
+const DATUM_SHIFTS: &[(&[u32], &str)] = &[
+    // EPSG:4833, Amersfoort to WGS 84 (4).
+    (
+        &[4289, 7415, 28991, 28992],
+        "+towgs84=565.4171,50.3319,465.5524,-0.398957388243134,0.343987817378283,-1.87740163998045,4.0725",
+    ),
+    // Luxembourg 1930 to WGS 84, Molodensky-Badekas, its pivot folded into the translation.
+    (
+        &[2169, 4181],
+        "+towgs84=-189.67965993052348,18.34729213139508,-42.76908858679235,-0.33746,-3.09264,2.53861,0.4598",
+    ),
+    // EPSG:1314, OSGB36 to WGS 84 (6).
+    (&[4277, 27700], "+ellps=airy +towgs84=446.448,-125.157,542.06,0.15,0.247,0.842,-20.489"),
+    // EPSG:5239, S-JTSK to WGS 84 (5).
+    (&[4156, 5514], "+towgs84=572.213,85.334,461.94,4.9732,1.529,5.2484,3.5378"),
+];
 
-/// Easting-first projected CRS have `AXIS` in the table; where it is left out the EPSG dataset has northing first.
+/// What the table of definitions says of an EPSG code.
 pub(super) fn info(crs: &CrsId) -> Result<CrsInfo, GeodesyError> {
     let unknown = || GeodesyError::UnknownCrs { crs: crs.to_string(), known: String::new() };
     let code = crs.epsg_code().ok_or_else(unknown)?;
@@ -63,7 +78,9 @@ pub(super) fn proj_string(code: u32) -> Option<String> {
     let Some((_, shift)) = DATUM_SHIFTS.iter().find(|(codes, _)| codes.contains(&code)) else {
         return Some(plain.to_owned());
     };
-    let kept = plain.split_whitespace().filter(|word| !word.starts_with("+towgs84=") && *word != "+no_defs");
+    let kept = plain
+        .split_whitespace()
+        .filter(|word| !["+towgs84=", "+datum=", "+no_defs"].iter().any(|key| word.starts_with(key)));
     Some(kept.chain([*shift, "+no_defs"]).collect::<Vec<_>>().join(" "))
 }
 

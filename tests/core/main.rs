@@ -4,6 +4,9 @@
 mod demo;
 mod flood;
 mod geodesy;
+#[cfg(feature = "proj")]
+mod geodesy_proj;
+mod geotiff;
 mod glb;
 mod import_cityjson;
 mod import_files;
@@ -20,3 +23,4 @@ mod scene;
 mod shared_data;
 mod streaming;
 mod tiler;
+mod terrain;
