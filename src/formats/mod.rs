@@ -4,6 +4,7 @@
 
 pub mod cityjson;
 pub mod geojson;
+pub mod geotiff;
 pub mod glb;
 pub mod json_documents;
 pub mod mvt;

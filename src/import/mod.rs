@@ -13,6 +13,7 @@ mod mvt;
 mod placement;
 mod recipe;
 mod source;
+pub mod terrain;
 pub mod tiler;
 
 pub use diagnostic::{Diagnostic, EXAMPLES, Place, Severity, SourceReport, Tally};

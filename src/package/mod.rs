@@ -5,9 +5,11 @@
 //! `terrain/tileset.json` with its own content, `terrain/heights.grid`, `objects/...`, `index/...`.
 
 mod error;
+mod height_grid_file;
 mod manifest;
 mod sink;
 
 pub use error::PackageError;
+pub use height_grid_file::{HEIGHT_GRID_FILE, HeightGridError, decode_height_grid, encode_height_grid};
 pub use manifest::{AttributeSummary, Manifest, SourceSummary};
 pub use sink::{PackageSink, SinkError};

@@ -22,5 +22,5 @@ mod playback;
 mod scene;
 mod shared_data;
 mod streaming;
-mod tiler;
 mod terrain;
+mod tiler;
