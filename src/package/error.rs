@@ -1,8 +1,9 @@
-//! Why a package cannot be read.
+//! Why a package cannot be read or written.
 
+use super::SinkError;
 use crate::streaming::ByteSourceError;
 
-/// Why a package, or a part of it, cannot be read.
+/// Why a package, or a part of it, cannot be read or written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PackageError {
     /// The bytes did not come.
@@ -16,4 +17,10 @@ pub enum PackageError {
         /// Which file of the package.
         name: String,
     },
+    /// The bytes were not taken.
+    #[error(transparent)]
+    Write(#[from] SinkError),
+    /// Objects to be written come sorted by id, each id once.
+    #[error("objects are not sorted by id, each once: {0}")]
+    Order(String),
 }

@@ -3,13 +3,23 @@
 //! A tiler hands named byte strings to a [`PackageSink`]; a reader asks a `ByteSource` for them. Names are relative to the
 //! package's folder: `city.toml`, `tileset.json`, `content/LEVEL/X/Y.glb`, `subtrees/LEVEL/X/Y.subtree`,
 //! `terrain/tileset.json` with its own content, `terrain/heights.grid`, `objects/...`, `index/...`.
+//!
+//! [`write_objects`] turns objects into columns and an index; [`City`] opens them and answers a [`Query`] with rows.
 
+mod area;
+mod column;
 mod error;
 mod height_grid_file;
 mod manifest;
+mod object_table;
+mod query;
 mod sink;
+mod spatial_index;
 
+pub use area::Area;
 pub use error::PackageError;
 pub use height_grid_file::{HEIGHT_GRID_FILE, HeightGridError, decode_height_grid, encode_height_grid};
 pub use manifest::{AttributeSummary, Manifest, SourceSummary};
+pub use object_table::{ObjectTable, sort_objects, write_objects};
+pub use query::{ALIASES, City, Query, QueryError, StoredObject};
 pub use sink::{PackageSink, SinkError};

@@ -17,6 +17,7 @@ mod indicator;
 mod live;
 mod live_feeds;
 mod mqtt;
+mod package;
 mod platform_files;
 mod playback;
 mod scene;

@@ -1,0 +1,198 @@
+//! The object table: a column a file, read when first asked for.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+
+use glam::{DVec2, DVec3};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::column::{Column, Words};
+use super::{PackageError, PackageSink, area, spatial_index};
+use crate::city::{CityObject, Value};
+use crate::geometry::Bounds;
+use crate::streaming::ByteSource;
+
+const DIRECTORY: &str = "objects/directory";
+const IDS: &str = "objects/ids";
+const BOUNDS: &str = "objects/bounds";
+const FOOTPRINTS: &str = "objects/footprints";
+pub(super) const ORDER: &str = "index/order";
+
+/// Columns that every object has, before the attributes.
+pub(super) const CLASS: usize = 0;
+pub(super) const NAME: usize = 1;
+pub(super) const PARENT: usize = 2;
+const OWN: [&str; 3] = ["class", "name", "parent"];
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Directory {
+    rows: u32,
+    columns: Vec<String>,
+}
+
+/// Sorts objects by id: an object's row in the table is its place in this order, whatever order the source had.
+pub fn sort_objects(objects: &mut [CityObject]) {
+    objects.sort_by(|a, b| a.id.cmp(&b.id));
+}
+
+/// Writes the object table and the spatial index of objects sorted by [`sort_objects`].
+pub fn write_objects(objects: &[CityObject], sink: &mut dyn PackageSink) -> Result<(), PackageError> {
+    if let Some(pair) = objects.windows(2).find(|pair| pair[0].id >= pair[1].id) {
+        return Err(PackageError::Order(pair[1].id.clone()));
+    }
+    let mut ids = Words::default();
+    objects.iter().for_each(|o| ids.push(&o.id));
+    let text = |text: Option<&str>| text.map_or(Value::Null, Value::from);
+    let mut columns = vec![
+        objects.iter().map(|o| Value::from(o.class.as_str())).collect(),
+        objects.iter().map(|o| text(o.name.as_deref())).collect(),
+        objects.iter().map(|o| text(o.parent.as_deref())).collect(),
+    ];
+    let mut attributes: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
+    for (row, object) in objects.iter().enumerate() {
+        for (name, value) in &object.attributes {
+            let column = attributes.entry(name).or_insert_with(|| vec![Value::Null; objects.len()]);
+            column[row] = value.clone();
+        }
+    }
+    let names = OWN.into_iter().chain(attributes.keys().copied()).map(str::to_owned).collect();
+    columns.extend(attributes.into_values());
+    put(sink, DIRECTORY, &Directory { rows: objects.len() as u32, columns: names })?;
+    put(sink, IDS, &ids)?;
+    for (number, values) in columns.into_iter().enumerate() {
+        put(sink, &column_name(number), &Column::of(values))?;
+    }
+    let bounds: Vec<Bounds> = objects.iter().map(CityObject::bounds).collect();
+    put(sink, BOUNDS, &bounds.iter().map(|b| (b.min.to_array(), b.max.to_array())).collect::<Vec<_>>())?;
+    put(sink, ORDER, &spatial_index::curve_order(&bounds))?;
+    put(sink, FOOTPRINTS, &objects.iter().map(quantized_footprint).collect::<Vec<_>>())
+}
+
+type Ring = Vec<[i32; 2]>;
+
+/// Rings in centimetres, each point as the step from the one before.
+fn quantized_footprint(object: &CityObject) -> Vec<Ring> {
+    let mut last = [0, 0];
+    let rings = area::footprint(object);
+    let step = |p: DVec2| {
+        let point = [(p.x * 100.0).round() as i32, (p.y * 100.0).round() as i32];
+        let step = [point[0].wrapping_sub(last[0]), point[1].wrapping_sub(last[1])];
+        last = point;
+        step
+    };
+    let mut step = step;
+    rings.into_iter().map(|ring| ring.into_iter().map(&mut step).collect()).collect()
+}
+
+fn column_name(number: usize) -> String {
+    format!("objects/column-{number}")
+}
+
+fn put(sink: &mut dyn PackageSink, name: &str, value: &impl Serialize) -> Result<(), PackageError> {
+    let bytes = postcard::to_allocvec(value).map_err(|e| invalid(name, e.to_string()))?;
+    Ok(sink.write(name, &bytes)?)
+}
+
+/// Lists grow as their elements come, so a false count costs no memory.
+pub(super) fn get<T: DeserializeOwned>(source: &dyn ByteSource, name: &str) -> Result<T, PackageError> {
+    postcard::from_bytes(&source.read(name, None)?).map_err(|e| invalid(name, e.to_string()))
+}
+
+pub(super) fn invalid(name: &str, cause: impl Into<String>) -> PackageError {
+    PackageError::Invalid { cause: cause.into(), name: name.to_owned() }
+}
+
+/// The columns of a package, by row.
+pub struct ObjectTable {
+    source: Arc<dyn ByteSource>,
+    directory: Directory,
+    ids: Words,
+    bounds: Vec<Bounds>,
+    columns: Vec<OnceLock<Column>>,
+    footprints: OnceLock<Vec<Vec<Ring>>>,
+}
+
+impl ObjectTable {
+    /// Reads ids and bounds; everything else waits until it is asked for.
+    pub fn open(source: Arc<dyn ByteSource>) -> Result<Self, PackageError> {
+        let directory: Directory = get(&*source, DIRECTORY)?;
+        let ids: Words = get(&*source, IDS)?;
+        let boxes: Vec<([f64; 3], [f64; 3])> = get(&*source, BOUNDS)?;
+        let rows = directory.rows as usize;
+        if ids.len() != rows || boxes.len() != rows || directory.columns.len() < OWN.len() {
+            return Err(invalid(DIRECTORY, "columns of different lengths"));
+        }
+        let bounds = boxes.into_iter().map(|(min, max)| Bounds { min: DVec3::from(min), max: DVec3::from(max) });
+        let bounds = bounds.collect();
+        let columns = directory.columns.iter().map(|_| OnceLock::new()).collect();
+        Ok(Self { source, directory, ids, bounds, columns, footprints: OnceLock::new() })
+    }
+
+    /// Number of objects.
+    pub fn rows(&self) -> u32 {
+        self.directory.rows
+    }
+
+    /// The id of the object in `row`; empty where there is no such row.
+    pub fn id(&self, row: u32) -> &str {
+        self.ids.get(row as usize)
+    }
+
+    /// The row of the object called `id`, by binary search.
+    pub fn row(&self, id: &str) -> Option<u32> {
+        let (mut low, mut high) = (0, self.rows());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if self.id(middle) < id { low = middle + 1 } else { high = middle }
+        }
+        (low < self.rows() && self.id(low) == id).then_some(low)
+    }
+
+    /// Boxes by row, site frame; empty for objects that are nowhere.
+    pub fn bounds(&self) -> &[Bounds] {
+        &self.bounds
+    }
+
+    /// Names of `class`, `name`, `parent` and, after them, of all attributes.
+    pub fn columns(&self) -> &[String] {
+        &self.directory.columns
+    }
+
+    /// Column `number` of [`Self::columns`]; read once.
+    pub(super) fn column(&self, number: usize) -> Result<&Column, PackageError> {
+        let name = column_name(number);
+        let cell = self.columns.get(number).ok_or_else(|| invalid(&name, "no such column"))?;
+        if let Some(column) = cell.get() {
+            return Ok(column);
+        }
+        let column: Column = get(&*self.source, &name)?;
+        if column.len() != self.rows() as usize {
+            return Err(invalid(&name, "not as long as the table"));
+        }
+        Ok(cell.get_or_init(|| column))
+    }
+
+    /// The value of column `number` of the object in `row`.
+    pub fn value(&self, row: u32, number: usize) -> Result<Value, PackageError> {
+        Ok(self.column(number)?.get(row as usize))
+    }
+
+    /// Rings of the footprint, holes among them, site frame to 1 cm; none where it is not known.
+    pub fn footprint(&self, row: u32) -> Result<Vec<Vec<DVec2>>, PackageError> {
+        let all = match self.footprints.get() {
+            Some(all) => all,
+            None => {
+                let read = get(&*self.source, FOOTPRINTS)?;
+                self.footprints.get_or_init(|| read)
+            }
+        };
+        let mut at = [0_i32, 0];
+        let mut point = |step: &[i32; 2]| {
+            at = [at[0].wrapping_add(step[0]), at[1].wrapping_add(step[1])];
+            DVec2::new(f64::from(at[0]), f64::from(at[1])) / 100.0
+        };
+        let rings = all.get(row as usize).map_or(&[][..], Vec::as_slice);
+        Ok(rings.iter().map(|ring| ring.iter().map(&mut point).collect()).collect())
+    }
+}

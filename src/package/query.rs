@@ -1,0 +1,231 @@
+//! Questions to a city and their answers.
+
+use std::sync::Arc;
+
+use glam::DVec2;
+
+use super::area::Area;
+use super::column::Column;
+use super::object_table::{CLASS, NAME, ORDER, ObjectTable, PARENT, get, invalid};
+use super::spatial_index::SpatialIndex;
+use super::{Manifest, PackageError};
+use crate::city::{Expression, Value, did_you_mean};
+use crate::geodesy::{Geodetic, SiteFrame};
+use crate::geometry::Bounds;
+use crate::streaming::ByteSource;
+
+/// Names that stand for an attribute of another name where the city has none of their own.
+pub const ALIASES: &[(&str, &str)] =
+    &[("height", "measuredHeight"), ("floors", "storeysAboveGround"), ("year", "yearOfConstruction")];
+
+/// What is asked; every part that is given must hold.
+#[derive(Debug, Clone, Default)]
+pub struct Query {
+    /// Any of these ids.
+    pub ids: Option<Vec<String>>,
+    /// Touching this area with the footprint, or with the box where no footprint is known.
+    pub area: Option<Area>,
+    /// For which this is true, over `id`, `class`, `name`, `parent`, attributes and [`ALIASES`].
+    pub filter: Option<Expression>,
+    /// Words that must all stand in id, name or class; capitals do not matter.
+    pub text: Option<String>,
+    /// Of this class.
+    pub class: Option<String>,
+    /// At most this many.
+    pub limit: Option<usize>,
+    /// After passing over this many.
+    pub offset: usize,
+}
+
+/// Why a question was not answered.
+#[derive(Debug, thiserror::Error)]
+pub enum QueryError {
+    /// The filter names something that the city does not have.
+    #[error("no attribute is called '{name}'{hint}")]
+    UnknownName {
+        /// What the filter says.
+        name: String,
+        /// What it may have meant.
+        hint: String,
+    },
+    /// The package could not be read.
+    #[error(transparent)]
+    Package(#[from] PackageError),
+}
+
+/// One object as the package keeps it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredObject {
+    /// The source's identifier.
+    pub id: String,
+    /// Class name.
+    pub class: String,
+    /// What people call it.
+    pub name: Option<String>,
+    /// Id of what it is part of.
+    pub parent: Option<String>,
+    /// Attributes that it has, by name.
+    pub attributes: Vec<(String, Value)>,
+    /// Its box, site frame; empty if nowhere.
+    pub bounds: Bounds,
+}
+
+/// An opened package.
+pub struct City {
+    manifest: Manifest,
+    site: SiteFrame,
+    table: ObjectTable,
+    index: SpatialIndex,
+}
+
+enum Field<'c> {
+    Id,
+    Column(&'c Column),
+}
+
+impl City {
+    /// Opens a package: manifest, ids, boxes and index; the rest is read when asked for.
+    pub fn open(source: Arc<dyn ByteSource>) -> Result<Self, PackageError> {
+        let text = String::from_utf8(source.read(Manifest::NAME, None)?)
+            .map_err(|e| invalid(Manifest::NAME, e.to_string()))?;
+        let manifest = Manifest::read(&text)?;
+        let order: Vec<u32> = get(&*source, ORDER)?;
+        let table = ObjectTable::open(source)?;
+        if order.len() > table.rows() as usize || order.iter().any(|row| *row >= table.rows()) {
+            return Err(invalid(ORDER, "rows that the table does not have"));
+        }
+        let index = SpatialIndex::new(order, table.bounds());
+        Ok(Self { site: manifest.site(), manifest, table, index })
+    }
+
+    /// What the package is.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// The objects.
+    pub fn table(&self) -> &ObjectTable {
+        &self.table
+    }
+
+    /// Where a place is on the plane of the site frame; degrees, taken at the anchor's height.
+    pub fn plane_from_degrees(&self, longitude: f64, latitude: f64) -> DVec2 {
+        let height = self.site.anchor().ellipsoid_height_m;
+        self.site.from_geodetic(Geodetic::from_degrees(longitude, latitude, height)).0.truncate()
+    }
+
+    /// The area between two meridians and two parallels, degrees; its sides are straight in the site frame.
+    pub fn area_from_degrees(&self, west: f64, south: f64, east: f64, north: f64) -> Area {
+        let corners = [(west, south), (east, south), (east, north), (west, north)];
+        Area::Polygon(corners.map(|(lon, lat)| self.plane_from_degrees(lon, lat)).to_vec())
+    }
+
+    /// Rows of the objects asked for, rising.
+    pub fn query(&self, query: &Query) -> Result<Vec<u32>, QueryError> {
+        let mut rows = match (&query.ids, &query.area) {
+            (Some(ids), _) => ids.iter().filter_map(|id| self.table.row(id)).collect(),
+            (None, Some(area)) => self.index.candidates(&|b| b.intersects(area.bounds())),
+            (None, None) => (0..self.table.rows()).collect(),
+        };
+        rows.sort_unstable();
+        rows.dedup();
+        if let Some(area) = &query.area {
+            rows = keep(rows, |row| self.touches(row, area))?;
+        }
+        if let Some(class) = &query.class {
+            let classes = self.table.column(CLASS)?;
+            rows.retain(|row| classes.text(*row as usize) == Some(class));
+        }
+        if let Some(filter) = &query.filter {
+            let fields = self.fields(filter)?;
+            rows.retain(|row| {
+                filter.is_true_slots(&|slot| fields.get(slot).map_or(Value::Null, |field| self.field(field, *row)))
+            });
+        }
+        if let Some(text) = &query.text {
+            let words: Vec<String> = text.split_whitespace().map(str::to_lowercase).collect();
+            let (names, classes) = (self.table.column(NAME)?, self.table.column(CLASS)?);
+            rows.retain(|row| {
+                let at = *row as usize;
+                let own = [names.text(at).unwrap_or(""), classes.text(at).unwrap_or(""), self.table.id(*row)];
+                let own = own.map(str::to_lowercase);
+                words.iter().all(|word| own.iter().any(|text| text.contains(word)))
+            });
+        }
+        Ok(rows.into_iter().skip(query.offset).take(query.limit.unwrap_or(usize::MAX)).collect())
+    }
+
+    /// Everything about the object in `row`.
+    pub fn object(&self, row: u32) -> Result<Option<StoredObject>, PackageError> {
+        let Some(bounds) = self.table.bounds().get(row as usize) else { return Ok(None) };
+        let text = |number| Ok::<_, PackageError>(self.table.column(number)?.text(row as usize).map(str::to_owned));
+        let mut attributes = Vec::new();
+        for (number, name) in self.table.columns().iter().enumerate().skip(PARENT + 1) {
+            let value = self.table.value(row, number)?;
+            if !value.is_null() {
+                attributes.push((name.clone(), value));
+            }
+        }
+        Ok(Some(StoredObject {
+            id: self.table.id(row).to_owned(),
+            class: text(CLASS)?.unwrap_or_default(),
+            name: text(NAME)?,
+            parent: text(PARENT)?,
+            attributes,
+            bounds: *bounds,
+        }))
+    }
+
+    fn touches(&self, row: u32, area: &Area) -> Result<bool, PackageError> {
+        let bounds = self.table.bounds()[row as usize];
+        if !bounds.intersects(area.bounds()) {
+            return Ok(false);
+        }
+        let rings = self.table.footprint(row)?;
+        if !rings.is_empty() {
+            return Ok(area.touches(&rings));
+        }
+        let (low, high) = (bounds.min.truncate(), bounds.max.truncate());
+        if let Area::Point(_) = area {
+            return Ok(true);
+        }
+        Ok(area.touches(&[vec![low, DVec2::new(high.x, low.y), high, DVec2::new(low.x, high.y)]]))
+    }
+
+    fn fields(&self, filter: &Expression) -> Result<Vec<Field<'_>>, QueryError> {
+        let columns = self.table.columns();
+        let number = |name: &str| {
+            // Attributes come after the object's own columns and win over them.
+            let find = |name: &str| columns.iter().rposition(|c| c == name);
+            find(name).or_else(|| ALIASES.iter().find(|(alias, _)| *alias == name).and_then(|(_, of)| find(of)))
+        };
+        let mut fields = Vec::new();
+        for name in filter.names() {
+            fields.push(match number(name) {
+                Some(number) => Field::Column(self.table.column(number)?),
+                None if name == "id" => Field::Id,
+                None => {
+                    return Err(QueryError::UnknownName { name: name.clone(), hint: did_you_mean(name, columns) });
+                }
+            });
+        }
+        Ok(fields)
+    }
+
+    fn field(&self, field: &Field<'_>, row: u32) -> Value {
+        match field {
+            Field::Id => Value::from(self.table.id(row)),
+            Field::Column(column) => column.get(row as usize),
+        }
+    }
+}
+
+fn keep(rows: Vec<u32>, test: impl Fn(u32) -> Result<bool, PackageError>) -> Result<Vec<u32>, PackageError> {
+    let mut kept = Vec::new();
+    for row in rows {
+        if test(row)? {
+            kept.push(row);
+        }
+    }
+    Ok(kept)
+}

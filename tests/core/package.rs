@@ -1,0 +1,143 @@
+//! The object table and its questions, against brute force over the same objects.
+
+use std::sync::Arc;
+
+use glam::{DVec2, DVec3};
+use proptest::prelude::*;
+use veduta::city::{CityObject, Expression, LodShape, Value};
+use veduta::geometry::{Bounds, Prism, Shape};
+use veduta::package::{Area, City, Manifest, Query, sort_objects, write_objects};
+use veduta::streaming::MemorySource;
+
+/// Buildings on a 40 m grid, some without a footprint, with Chinese and Japanese names.
+fn buildings(count: u32) -> Vec<CityObject> {
+    let side = f64::from(count).sqrt().ceil() as u32;
+    let names = [Some("上海中心大厦"), Some("新宿駅ビル"), Some("Harbour House"), None];
+    let building = |i: u32| {
+        let corner = DVec3::new(f64::from(i % side) * 40.0, f64::from(i / side) * 40.0, 3.0);
+        let size = 8.0 + f64::from(i * 7919 % 20);
+        let ring = [(0.0, 0.0), (size, 0.0), (0.0, size)].map(|(x, y)| corner + DVec3::new(x, y, 0.0)).to_vec();
+        let height = f64::from(i * 104_729 % 200);
+        let prism = Prism { rings: vec![ring], extrusion: DVec3::Z * height };
+        let whole = i % 5 == 0;
+        CityObject {
+            id: format!("b{:07}", i * 7919 % 1_000_003),
+            class: if i % 3 == 0 { "Road" } else { "Building" }.into(),
+            name: names[i as usize % 4].map(str::to_owned),
+            attributes: vec![
+                ("measuredHeight".into(), Value::Float(height)),
+                ("use".into(), Value::from(if i % 2 == 0 { "住宅" } else { "office" })),
+                ("mixed".into(), if i % 2 == 0 { Value::Int(1) } else { Value::Bool(true) }),
+            ],
+            place: whole.then_some(Bounds { min: corner, max: corner + DVec3::new(size, size, height) }),
+            shapes: if whole { vec![] } else { vec![LodShape { lod: 1.0, shape: Shape::Prisms(vec![prism]) }] },
+            ..CityObject::default()
+        }
+    };
+    let mut all: Vec<_> = (0..count).map(building).collect();
+    sort_objects(&mut all);
+    all
+}
+
+fn package(objects: &[CityObject]) -> std::collections::BTreeMap<String, Vec<u8>> {
+    let mut files = std::collections::BTreeMap::new();
+    write_objects(objects, &mut files).unwrap();
+    let manifest = Manifest { format_version: 1, anchor: [139.75, 35.68, 30.0], ..Manifest::default() };
+    files.insert(Manifest::NAME.to_owned(), manifest.write().unwrap().into_bytes());
+    files
+}
+
+fn open(objects: &[CityObject]) -> City {
+    City::open(Arc::new(MemorySource::from_iter(package(objects)))).unwrap()
+}
+
+/// Whether the triangle or square of [`buildings`] holds the point.
+fn holds(object: &CityObject, p: DVec2) -> bool {
+    let bounds = object.bounds();
+    let at = p - bounds.min.truncate();
+    let inside = at.cmpge(DVec2::ZERO).all() && (p - bounds.max.truncate()).cmple(DVec2::ZERO).all();
+    inside && (object.shapes.is_empty() || at.x + at.y <= bounds.size().x)
+}
+
+#[test]
+fn what_was_written_is_read() {
+    let objects = buildings(500);
+    let city = open(&objects);
+    for (row, object) in (0..).zip(&objects) {
+        let stored = city.object(row).unwrap().unwrap();
+        assert_eq!(city.table().row(&object.id), Some(row));
+        assert_eq!((&stored.id, &stored.class, &stored.name), (&object.id, &object.class, &object.name));
+        assert_eq!(stored.bounds, object.bounds());
+        for (name, value) in &object.attributes {
+            assert!(stored.attributes.contains(&(name.to_string(), value.clone())), "{name}");
+        }
+    }
+    assert_eq!(city.table().row("b"), None);
+    assert_eq!(city.object(500).unwrap(), None);
+}
+
+#[test]
+fn filters_words_and_classes_choose_rows() {
+    let objects = buildings(500);
+    let city = open(&objects);
+    let count = |query: Query| city.query(&query).unwrap().len();
+    let filter = |text: &str| Query { filter: Some(Expression::parse(text).unwrap()), ..Query::default() };
+    let tall = |o: &&CityObject| o.attribute("measuredHeight").number() > Some(100.0) && o.class == "Building";
+    let expected = objects.iter().filter(tall).count();
+    assert!(expected > 0);
+    assert_eq!(count(filter("height > 100 and class = 'Building'")), expected);
+    assert_eq!(count(Query { class: Some("Building".into()), ..filter("height > 100") }), expected);
+    assert_eq!(count(filter("use = '住宅' and mixed = 1")), 250);
+    assert_eq!(count(Query { text: Some("中心 building".into()), ..Query::default() }), 84);
+    assert_eq!(count(Query { limit: Some(7), offset: 498, ..Query::default() }), 2);
+    let error = city.query(&filter("measuredHieght > 1")).unwrap_err().to_string();
+    assert!(error.contains("measuredHieght") && error.contains("measuredHeight"), "{error}");
+}
+
+#[test]
+fn the_order_of_the_source_does_not_matter_and_damage_is_told() {
+    let mut objects = buildings(300);
+    let files = package(&objects);
+    objects.reverse();
+    assert!(write_objects(&objects, &mut std::collections::BTreeMap::new()).is_err());
+    sort_objects(&mut objects);
+    assert_eq!(package(&objects), files);
+    for name in files.keys().filter(|n| !n.contains("column") && !n.contains("footprints")) {
+        let mut broken = files.clone();
+        broken.insert(name.clone(), vec![0xff; 40]);
+        assert!(City::open(Arc::new(MemorySource::from_iter(broken))).is_err(), "{name}");
+    }
+    assert_eq!(open(&[]).query(&Query::default()).unwrap(), [0_u32; 0]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    #[test]
+    fn areas_find_what_brute_force_finds(x in -20.0..900.0_f64, y in -20.0..900.0_f64, w in 1.0..300.0_f64) {
+        let objects = buildings(400);
+        let city = open(&objects);
+        let p = DVec2::new(x, y);
+        let ask = |area| city.query(&Query { area: Some(area), ..Query::default() }).unwrap();
+        let rows = |test: &dyn Fn(&CityObject) -> bool| -> Vec<u32> {
+            (0..).zip(&objects).filter(|(_, o)| test(o)).map(|(row, _)| row).collect()
+        };
+        prop_assert_eq!(ask(Area::Point(p)), rows(&|o| holds(o, p)));
+        // A square and a circle touch every footprint that has a point of a fine grid in them.
+        let square = Area::Polygon([(0.0, 0.0), (w, 0.0), (w, w), (0.0, w)].map(|(a, b)| p + DVec2::new(a, b)).to_vec());
+        let (in_square, in_circle) = (ask(square), ask(Area::Circle { center: p, radius_m: w }));
+        for (row, object) in (0..).zip(&objects) {
+            let (low, size) = (object.bounds().min.truncate(), object.bounds().size().truncate());
+            let grid = (0..=20).flat_map(|i| (0..=20).map(move |j| DVec2::new(f64::from(i), f64::from(j)) / 20.0));
+            let points: Vec<DVec2> = grid.map(|g| low + g * size).filter(|q| holds(object, *q)).collect();
+            if points.iter().any(|q| (*q - p).cmpgt(DVec2::ZERO).all() && (*q - p).cmplt(DVec2::splat(w)).all()) {
+                prop_assert!(in_square.contains(&row));
+            }
+            if points.iter().any(|q| q.distance(p) < w - 0.02) {
+                prop_assert!(in_circle.contains(&row));
+            }
+            let gap = object.bounds().distance(p.extend(object.bounds().center().z));
+            prop_assert!(gap <= w + 0.02 || !in_circle.contains(&row));
+        }
+    }
+}
