@@ -1,13 +1,39 @@
-//! Composition: the shells and the commands. The only place where errors are reported to a person.
+//! Composition: the shells and the commands. `cli` says what can be typed, `commands/` does it; the only place where errors
+//! are reported to a person and where layers that do not know each other meet.
 
+mod city_builder;
 #[cfg(feature = "viewer")]
 pub mod city_picture;
+mod cli;
+mod commands;
 #[cfg(feature = "viewer")]
 pub mod graphics;
+mod log;
 #[cfg(feature = "viewer")]
 pub mod offscreen;
 
-/// Runs the command line; the exit code is 0 done, 1 failed, 2 wrong usage.
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Runs the command line. 0 done, 1 failed (one line on stderr: what, cause, path), 2 wrong usage.
+pub fn main() -> ExitCode {
+    let cli = match cli::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(usage) => {
+            // Help and version are not failures; everything else is wrong usage. Printing fails only on a closed pipe.
+            let _ = usage.print();
+            return if usage.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
+        }
+    };
+    log::start(cli.verbose, cli.log_format);
+    let command = cli.command.unwrap_or_else(|| cli::Command::Demo(cli::DemoArgs::default()));
+    match commands::run(command) {
+        Ok(code) => code,
+        Err(error) if commands::is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("veduta: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! Tests of everything below the engine: one binary, because linking is what costs.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on should stop")]
 
+mod cli;
 mod demo;
 mod flood;
 mod geodesy;

@@ -39,6 +39,11 @@ impl DemoSize {
     /// All sizes with their names in documents and on the command line.
     pub const ALL: [(&'static str, Self); 3] = [("small", Self::Small), ("city", Self::City), ("metro", Self::Metro)];
 
+    /// The name of the size.
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(_, size)| *size == self).map_or("", |(name, _)| name)
+    }
+
     /// The size of a name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, size)| *size)

@@ -1,0 +1,178 @@
+//! What can be typed. Each command is a struct with the words of its help; `commands/` does what it says.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::import::demo::DemoSize;
+
+/// Veduta: loads a city, draws it, binds live data to it and plays what may happen to it.
+#[derive(Debug, Parser)]
+#[command(name = "veduta", version, about, long_about = None, max_term_width = 110)]
+#[command(
+    after_help = "`veduta` alone makes and opens the demo city.\nExample: veduta import buildings.city.json -o city.city && veduta info city.city"
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// More words on stderr: -v progress of each part, -vv everything
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    pub verbose: u8,
+    /// How log lines on stderr are written
+    #[arg(long, value_enum, default_value = "text", global = true, env = "VEDUTA_LOG_FORMAT")]
+    pub log_format: LogFormat,
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make the demo city
+    #[command(after_help = "Example: veduta demo --size city -o out")]
+    Demo(DemoArgs),
+    /// Bring sources into one city package
+    #[command(after_help = "Example: veduta import buildings.geojson dem.tif image.tif -o town.city --crs EPSG:4547")]
+    Import(ImportArgs),
+    /// Say what a package, source or scene holds
+    #[command(after_help = "Example: veduta info tokyo.city --json")]
+    Info(InfoArgs),
+    /// Validate a source, package, scene or scenario; exit code 1 where there is an error
+    #[command(after_help = "Example: veduta check tokyo.city")]
+    Check(CheckArgs),
+    /// Find objects by id, place, attribute or words
+    #[command(
+        after_help = "Example: veduta query tokyo.city --bbox 139.74,35.67,139.76,35.69 --where \"height > 100 and class = 'Building'\""
+    )]
+    Query(QueryArgs),
+}
+
+#[derive(Debug, Args, Default)]
+pub struct DemoArgs {
+    /// Same seed, same city
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// small (about 2 000 buildings), city (50 000) or metro (1 000 000)
+    #[arg(long, value_parser = demo_size, default_value = "small")]
+    pub size: DemoSize,
+    /// Folder for the package [default: a cache folder]
+    #[arg(short, long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+}
+
+fn demo_size(name: &str) -> Result<DemoSize, String> {
+    DemoSize::from_name(name).ok_or_else(|| format!("expected one of {}", DemoSize::ALL.map(|(n, _)| n).join(", ")))
+}
+
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// Files or folders: CityJSON, CityJSONSeq, GeoJSON, vector tile pyramids,
+    #[arg(required = true, value_name = "SOURCE")]
+    pub sources: Vec<PathBuf>,
+    /// The package to write (a folder)
+    #[arg(short, long, value_name = "CITY")]
+    pub output: PathBuf,
+    /// CRS of sources that do not say it, as EPSG:N
+    #[arg(long, value_name = "EPSG:N")]
+    pub crs: Option<String>,
+    /// Name of the city [default: the package's file name]
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Print the summary as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct InfoArgs {
+    /// Package, source or scene
+    pub path: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Source, package, scene or scenario
+    pub path: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// How query results are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum QueryFormat {
+    /// One JSON document: rows with id, class, name, attributes
+    Json,
+    /// GeoJSON FeatureCollection with footprints
+    Geojson,
+    /// Comma-separated, one row an object
+    Csv,
+}
+
+#[derive(Debug, Args)]
+pub struct QueryArgs {
+    /// City package
+    pub city: PathBuf,
+    /// The object with this id
+    #[arg(long)]
+    pub id: Vec<String>,
+    /// Objects at a point
+    #[arg(long, value_name = "LON,LAT", allow_hyphen_values = true)]
+    pub at: Option<String>,
+    /// Objects that touch a box
+    #[arg(long, value_name = "W,S,E,N", allow_hyphen_values = true)]
+    pub bbox: Option<String>,
+    /// Objects that touch the polygons of a GeoJSON file
+    #[arg(long, value_name = "FILE.geojson")]
+    pub within: Option<PathBuf>,
+    /// Objects around a point, with --radius
+    #[arg(long, value_name = "LON,LAT", requires = "radius", allow_hyphen_values = true)]
+    pub near: Option<String>,
+    /// Metres around --near
+    #[arg(long, value_name = "M", requires = "near")]
+    pub radius: Option<f64>,
+    /// Objects for which an expression over attributes is true
+    #[arg(long = "where", value_name = "EXPR")]
+    pub filter: Option<String>,
+    /// Objects with these words in name, id or attributes
+    #[arg(long, value_name = "WORDS")]
+    pub text: Option<String>,
+    /// Objects of a class
+    #[arg(long, value_name = "C")]
+    pub class: Option<String>,
+    /// At most so many
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
+    /// How results are written
+    #[arg(long, value_enum, default_value = "json")]
+    pub format: QueryFormat,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_grammar_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_shows_an_example() {
+        for command in Cli::command().get_subcommands() {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.contains(&format!("veduta {}", command.get_name())), "{}", command.get_name());
+        }
+    }
+}

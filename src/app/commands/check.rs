@@ -1,0 +1,103 @@
+//! `veduta check`: every problem of a source, package, scene or scenario, with its place.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+
+use super::{is_package, open_city};
+use crate::app::cli::CheckArgs;
+use crate::import::{Gathered, ImportOptions, Severity, recognise};
+use crate::platform::LocalFiles;
+use crate::scene::{DocumentError, Environment, SceneDocument, read_scenario, read_scene};
+
+/// One line of the answer.
+struct Problem {
+    error: bool,
+    text: String,
+}
+
+pub fn run(arguments: &CheckArgs) -> Result<ExitCode> {
+    let path = &arguments.path;
+    let problems = if is_package(path) {
+        package(path)?
+    } else if path.extension().is_some_and(|extension| extension == "toml") {
+        document(path)?
+    } else {
+        source(path)?
+    };
+    let errors = problems.iter().filter(|problem| problem.error).count();
+    if arguments.json {
+        let line =
+            |p: &Problem| serde_json::json!({ "severity": if p.error { "error" } else { "warning" }, "text": p.text });
+        println!("{}", serde_json::to_string_pretty(&problems.iter().map(line).collect::<Vec<_>>())?);
+    } else {
+        for problem in &problems {
+            println!("{}: {}", if problem.error { "error" } else { "warning" }, problem.text);
+        }
+        println!("{}: {errors} errors, {} warnings", path.display(), problems.len() - errors);
+    }
+    Ok(if errors == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn package(path: &Path) -> Result<Vec<Problem>> {
+    let city = open_city(path)?;
+    let mut problems = Vec::new();
+    let mut classes: BTreeMap<String, u64> = BTreeMap::new();
+    for row in 0..city.table().rows() {
+        let Some(object) = city.object(row).with_context(|| path.display().to_string())? else { continue };
+        if let Some(parent) = object.parent.as_ref().filter(|parent| city.table().row(parent).is_none()) {
+            problems.push(Problem { error: false, text: format!("its parent '{parent}' is not there: {}", object.id) });
+        }
+        *classes.entry(object.class).or_default() += 1;
+    }
+    if classes != city.manifest().counts {
+        problems.push(Problem {
+            error: true,
+            text: "the counts of city.toml are not those of the object table".to_owned(),
+        });
+    }
+    Ok(problems)
+}
+
+/// A scenario is told from a scene by its `scene` key: whoever lacks it is read as a scene.
+fn document(path: &Path) -> Result<Vec<Problem>> {
+    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    let name = path.display().to_string();
+    let environment: Environment = std::env::vars().collect();
+    let is_scenario = toml::from_str::<toml::Table>(&text).is_ok_and(|table| table.contains_key("scene"));
+    if !is_scenario {
+        return Ok(told(read_scene(&text, &name, &environment).err()));
+    }
+    let scenario = match read_scenario(&text, &name, &environment, None) {
+        Ok(scenario) => scenario,
+        Err(error) => return Ok(told(Some(error))),
+    };
+    let base_path = path.parent().unwrap_or(Path::new("")).join(&scenario.scene);
+    let base = std::fs::read_to_string(&base_path).with_context(|| base_path.display().to_string())?;
+    let base: SceneDocument = match read_scene(&base, &base_path.display().to_string(), &environment) {
+        Ok(base) => base,
+        Err(error) => return Ok(told(Some(error))),
+    };
+    Ok(told(read_scenario(&text, &name, &environment, Some(&base)).err()))
+}
+
+fn told(error: Option<DocumentError>) -> Vec<Problem> {
+    let line = |error: &DocumentError, p: &crate::scene::DocumentProblem| Problem {
+        error: true,
+        text: format!("{}:{}:{}: {}", error.file, p.line, p.column, p.message),
+    };
+    error.iter().flat_map(|error| error.problems.iter().map(move |problem| line(error, problem))).collect()
+}
+
+fn source(path: &Path) -> Result<Vec<Problem>> {
+    let files = LocalFiles::open(path)?;
+    let report = recognise(&files)?.read(&files, &ImportOptions::default(), &mut Gathered::default())?;
+    let tally = |(code, tally): (&&'static str, &crate::import::Tally)| {
+        let examples: Vec<String> = tally.examples.iter().map(ToString::to_string).collect();
+        let text = format!("{code}: {} times, such as {}", tally.count, examples.join("; "));
+        Problem { error: tally.severity == Severity::Error, text }
+    };
+    Ok(report.tallies.iter().map(tally).collect())
+}

@@ -1,0 +1,64 @@
+//! `veduta demo`: the demo city.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+
+use crate::app::city_builder::{CityDraft, write_city};
+use crate::app::cli::DemoArgs;
+use crate::import::demo::DemoCity;
+use crate::package::{Manifest, SourceSummary};
+use crate::platform::AtomicFolder;
+
+pub fn run(arguments: &DemoArgs) -> Result<ExitCode> {
+    let begin = Instant::now();
+    let folder = arguments.output.clone().map_or_else(cache, Ok)?;
+    let (manifest, path) = make(arguments, &folder)?;
+    println!(
+        "{}: {} objects, {} of them buildings, {} triangles, in {:.1} s",
+        path.display(),
+        manifest.objects,
+        manifest.counts.get("Building").copied().unwrap_or_default(),
+        manifest.triangles,
+        begin.elapsed().as_secs_f64()
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Where generated cities are kept that nobody asked a place for.
+fn cache() -> Result<PathBuf> {
+    let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
+    Ok(base
+        .or_else(home)
+        .context("neither XDG_CACHE_HOME nor HOME says where to keep the city; give a folder with -o")?
+        .join("veduta"))
+}
+
+/// Makes the demo city's package.
+fn make(arguments: &DemoArgs, folder: &std::path::Path) -> Result<(Manifest, PathBuf)> {
+    let city = DemoCity::new(arguments.seed, arguments.size);
+    let size = arguments.size.name();
+    let path = folder.join(format!("demo-{size}-{}.city", arguments.seed));
+    let mut sink = AtomicFolder::create(&path)?;
+    let mut objects = Vec::new();
+    city.for_each(&mut |object| objects.push(object));
+    let source = SourceSummary {
+        name: format!("demo {size} {}", arguments.seed),
+        importer: "demo".to_owned(),
+        objects: objects.len() as u64,
+        ..SourceSummary::default()
+    };
+    let draft = CityDraft {
+        name: "维都市 Veduta City".to_owned(),
+        site: city.site(),
+        objects,
+        sources: vec![source],
+        terrain: false,
+    };
+    let (manifest, ..) = write_city(draft, &mut sink)?;
+    sink.commit()?;
+    Ok((manifest, path))
+}

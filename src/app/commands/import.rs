@@ -1,0 +1,201 @@
+//! `veduta import`: sources of any supported kind to one city package.
+
+use std::io::{IsTerminal, Write};
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use indicatif::{ProgressBar, ProgressStyle};
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::app::city_builder::{CityDraft, write_city};
+use crate::app::cli::ImportArgs;
+use crate::city::CityObject;
+use crate::geodesy::{CrsId, CrsRegistry, Geodetic, Separation, SiteFrame};
+use crate::import::{
+    Gathered, ImportError, ImportOptions, ObjectSink, Placement, SourceFiles, SourceFrame, SourceObject, SourceReport,
+    anchor, recognise,
+};
+use crate::package::{Manifest, SourceSummary};
+use crate::platform::{AtomicFolder, Interrupt, LocalFiles};
+
+/// One source, read but not yet placed.
+struct Read {
+    gathered: Gathered,
+    report: SourceReport,
+    summary: SourceSummary,
+    seconds: f64,
+}
+
+pub fn run(arguments: &ImportArgs) -> Result<ExitCode> {
+    let interrupt = Interrupt::on_signals().map_err(anyhow::Error::msg)?;
+    let crs = arguments.crs.as_deref().map(str::parse::<CrsId>).transpose()?;
+    let registry = CrsRegistry::default();
+    if let Some(crs) = &crs {
+        registry.crs_info(crs)?;
+    }
+    let begin = Instant::now();
+    // Begun first: a folder that cannot be written is known before an hour of reading.
+    let mut folder = AtomicFolder::create(&arguments.output)?;
+    let options = ImportOptions { crs, ..ImportOptions::default() };
+    let mut reads = Vec::new();
+    for source in &arguments.sources {
+        reads.push(read(source, &options, &interrupt)?);
+    }
+    let (site, objects) = place(&registry, &mut reads)?;
+    stop_if(&interrupt)?;
+    let name = arguments.name.clone().unwrap_or_else(|| stem(&arguments.output));
+    let sources = reads.iter().map(|read| read.summary.clone()).collect();
+    let draft = CityDraft { name, site, objects, sources, terrain: false };
+    let (manifest, tiling, twice) = write_city(draft, &mut folder)?;
+    stop_if(&interrupt)?;
+    folder.commit()?;
+    let reports: Vec<(&SourceReport, f64)> = reads.iter().map(|read| (&read.report, read.seconds)).collect();
+    if arguments.json {
+        print_json(&manifest, &reports, &twice)?;
+    } else {
+        print(&reports, &twice)?;
+        println!(
+            "{}: {} objects, {} triangles, {} tiles in {:.1} s",
+            arguments.output.display(),
+            manifest.objects,
+            manifest.triangles,
+            tiling.leaves + tiling.inner,
+            begin.elapsed().as_secs_f64()
+        );
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn stop_if(interrupt: &Interrupt) -> Result<()> {
+    if interrupt.is_set() { Err(ImportError::Cancelled.into()) } else { Ok(()) }
+}
+
+fn stem(path: &Path) -> String {
+    path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned())
+}
+
+/// Keeps what comes, shows how far it is, and stops when the user says so.
+struct Progress<'a> {
+    gathered: Gathered,
+    bar: ProgressBar,
+    interrupt: &'a Interrupt,
+}
+
+impl ObjectSink for Progress<'_> {
+    fn describe(&mut self, frame: &SourceFrame) -> Result<(), ImportError> {
+        self.gathered.describe(frame)
+    }
+
+    fn take(&mut self, batch: Vec<SourceObject>) -> Result<(), ImportError> {
+        self.gathered.take(batch)
+    }
+
+    fn progress(&mut self, done: u64, total: u64) -> Result<(), ImportError> {
+        self.bar.set_length(total);
+        self.bar.set_position(done);
+        if self.interrupt.is_set() { Err(ImportError::Cancelled) } else { Ok(()) }
+    }
+}
+
+fn read(path: &Path, options: &ImportOptions, interrupt: &Interrupt) -> Result<Read> {
+    let begin = Instant::now();
+    let files = LocalFiles::open(path)?;
+    let importer = recognise(&files)?;
+    let bar = if std::io::stderr().is_terminal() { ProgressBar::new(0) } else { ProgressBar::hidden() };
+    let style = ProgressStyle::with_template("{msg} {bar:30} {percent}% {per_sec} {eta} left");
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar.set_message(path.display().to_string());
+    let mut sink = Progress { gathered: Gathered::default(), bar, interrupt };
+    let report = importer.read(&files, options, &mut sink)?;
+    sink.bar.finish_and_clear();
+    let skipped =
+        report.tallies.values().filter(|t| t.severity == crate::import::Severity::Error).map(|t| t.count).sum();
+    let frame = report.frame.as_ref().map(|frame| format!("{} ({})", frame.crs, frame.stated_by)).unwrap_or_default();
+    let name = path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned());
+    let summary = SourceSummary {
+        name,
+        importer: importer.name().to_owned(),
+        crs: frame,
+        hash: hash(&files, interrupt)?,
+        objects: report.objects,
+        skipped,
+    };
+    Ok(Read { gathered: sink.gathered, report, summary, seconds: begin.elapsed().as_secs_f64() })
+}
+
+/// XXH3-128 over the names and contents of all files.
+fn hash(files: &dyn SourceFiles, interrupt: &Interrupt) -> Result<String> {
+    let mut hasher = Xxh3::new();
+    for name in files.names() {
+        stop_if(interrupt)?;
+        let bytes = files.read(name)?;
+        hasher.update(name.as_bytes());
+        hasher.update(&(bytes.len() as u64).to_le_bytes());
+        hasher.update(&bytes);
+    }
+    Ok(format!("{:032x}", hasher.digest128()))
+}
+
+/// All sources in one site frame, whose anchor is in their middle.
+fn place(registry: &CrsRegistry, reads: &mut [Read]) -> Result<(SiteFrame, Vec<CityObject>)> {
+    let separation = Separation::Constant(0.0);
+    let sources: Vec<(&SourceFrame, &[SourceObject])> = reads
+        .iter()
+        .filter_map(|read| Some((read.gathered.frame.as_ref()?, read.gathered.objects.as_slice())))
+        .collect();
+    let anchor: Geodetic = match anchor(registry, &separation, &sources)? {
+        Some(anchor) => anchor,
+        None => bail!("nothing in the sources is anywhere: there is no city to write"),
+    };
+    let site = SiteFrame::new(anchor);
+    let placement = Placement { registry, site, separation, ground: None };
+    let mut objects = Vec::new();
+    for read in reads {
+        let gathered = std::mem::take(&mut read.gathered);
+        if let Some(frame) = gathered.frame {
+            objects.extend(placement.place(&frame, gathered.objects, &mut read.report)?);
+        }
+    }
+    Ok((site, objects))
+}
+
+fn print(reports: &[(&SourceReport, f64)], twice: &[String]) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    for (report, seconds) in reports {
+        let frame =
+            report.frame.as_ref().map(|frame| format!(", {} ({})", frame.crs, frame.stated_by)).unwrap_or_default();
+        writeln!(
+            out,
+            "{}: {} objects, {} surfaces from {} records by {}{frame}, {seconds:.1} s",
+            report.path, report.objects, report.surfaces, report.records, report.importer
+        )?;
+        for (code, tally) in &report.tallies {
+            let example = tally.examples.first().map(ToString::to_string).unwrap_or_default();
+            writeln!(out, "  {:?} {code}: {} times, first: {example}", tally.severity, tally.count)?;
+        }
+    }
+    if let Some(first) = twice.first() {
+        writeln!(out, "  {} objects have an id that was there before and are left out, first: {first}", twice.len())?;
+    }
+    Ok(())
+}
+
+fn print_json(manifest: &Manifest, reports: &[(&SourceReport, f64)], twice: &[String]) -> Result<()> {
+    let source = |(report, seconds): &(&SourceReport, f64)| {
+        let problems: Vec<serde_json::Value> = report
+            .tallies
+            .iter()
+            .map(|(code, tally)| {
+                let examples: Vec<String> = tally.examples.iter().map(ToString::to_string).collect();
+                serde_json::json!({ "code": code, "severity": format!("{:?}", tally.severity).to_lowercase(), "count": tally.count, "examples": examples })
+            })
+            .collect();
+        serde_json::json!({ "path": report.path, "importer": report.importer, "records": report.records, "objects": report.objects, "surfaces": report.surfaces, "seconds": seconds, "problems": problems })
+    };
+    let sources: Vec<serde_json::Value> = reports.iter().map(source).collect();
+    let json = serde_json::json!({ "manifest": manifest, "sources": sources, "duplicates": twice.len() });
+    println!("{}", serde_json::to_string_pretty(&json).context("cannot write JSON")?);
+    Ok(())
+}

@@ -1,0 +1,76 @@
+//! `veduta info`: what a package or a source holds.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use super::{is_package, open_city};
+use crate::app::cli::InfoArgs;
+use crate::import::{Gathered, ImportOptions, recognise};
+use crate::package::Manifest;
+use crate::platform::LocalFiles;
+
+pub fn run(arguments: &InfoArgs) -> Result<ExitCode> {
+    if is_package(&arguments.path) {
+        let city = open_city(&arguments.path)?;
+        if arguments.json {
+            println!("{}", serde_json::to_string_pretty(city.manifest())?);
+        } else {
+            print_manifest(city.manifest());
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let files = LocalFiles::open(&arguments.path)?;
+    let importer = recognise(&files)?;
+    let mut gathered = Gathered::default();
+    let report = importer.read(&files, &ImportOptions::default(), &mut gathered)?;
+    let frame = report.frame.as_ref().map(|frame| format!("{} ({})", frame.crs, frame.stated_by));
+    if arguments.json {
+        let problems: u64 = report.tallies.values().map(|tally| tally.count).sum();
+        let facts = serde_json::json!({
+            "path": report.path, "importer": report.importer, "crs": frame, "files": report.files,
+            "records": report.records, "objects": report.objects, "surfaces": report.surfaces, "problems": problems,
+        });
+        println!("{}", serde_json::to_string_pretty(&facts)?);
+    } else {
+        println!("{}: {}", report.path, importer.title());
+        println!("  CRS       {}", frame.unwrap_or_else(|| "not said".to_owned()));
+        println!("  objects   {} from {} records in {} files", report.objects, report.records, report.files);
+        println!("  surfaces  {}", report.surfaces);
+        for (code, tally) in &report.tallies {
+            println!("  {:?} {code}: {} times", tally.severity, tally.count);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print_manifest(manifest: &Manifest) {
+    let [longitude, latitude, height] = manifest.anchor;
+    println!("{}", manifest.name);
+    println!(
+        "  anchor     {longitude:.6}, {latitude:.6}, {height:.1} m ({}, heights above the {})",
+        manifest.crs, manifest.height_reference
+    );
+    if let Some([west, south, east, north, low, high]) = manifest.extent {
+        println!("  extent     {west:.5}, {south:.5} to {east:.5}, {north:.5}; {low:.1} m to {high:.1} m");
+    }
+    println!(
+        "  objects    {}; {} triangles in {} levels of tiles",
+        manifest.objects, manifest.triangles, manifest.tile_levels
+    );
+    for (class, count) in &manifest.counts {
+        println!("    {class}: {count}");
+    }
+    let levels: Vec<String> = manifest.cim_levels.iter().map(|(level, count)| format!("{level} {count}")).collect();
+    println!("  levels     {}", levels.join(", "));
+    println!("  attributes");
+    for (name, about) in &manifest.attributes {
+        println!("    {name}: {} ({} objects)", about.kind, about.filled);
+    }
+    for source in &manifest.sources {
+        println!(
+            "  source     {} by {}, {}, {} objects, {} left out",
+            source.name, source.importer, source.crs, source.objects, source.skipped
+        );
+    }
+}

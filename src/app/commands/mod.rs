@@ -1,0 +1,47 @@
+//! What each command does.
+
+mod check;
+mod demo;
+mod import;
+mod info;
+mod places;
+mod query;
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+
+use super::cli::Command;
+use crate::package::{City, Manifest};
+use crate::platform::FolderSource;
+
+/// Runs a command; the exit code where it did not fail but has something to say (`check`).
+pub fn run(command: Command) -> Result<ExitCode> {
+    match command {
+        Command::Demo(arguments) => demo::run(&arguments),
+        Command::Import(arguments) => import::run(&arguments),
+        Command::Info(arguments) => info::run(&arguments),
+        Command::Check(arguments) => check::run(&arguments),
+        Command::Query(arguments) => query::run(&arguments),
+    }
+}
+
+/// Whether output was refused because nobody reads it any more (`veduta query ... | head`).
+pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    let kind = error.chain().find_map(|cause| cause.downcast_ref::<std::io::Error>()).map(std::io::Error::kind);
+    kind == Some(std::io::ErrorKind::BrokenPipe)
+}
+
+/// Opens a city package.
+fn open_city(path: &Path) -> Result<City> {
+    let shown = || path.display().to_string();
+    let source = FolderSource::new(path).with_context(|| format!("cannot open the package {}", path.display()))?;
+    City::open(Arc::new(source)).with_context(shown)
+}
+
+/// Whether a path is a city package.
+fn is_package(path: &Path) -> bool {
+    path.join(Manifest::NAME).is_file()
+}

@@ -1,0 +1,152 @@
+//! The command line as a user meets it: exit codes, one clear line for each failure, nothing half written.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use crate::shared_data::shared;
+
+/// Runs `veduta` in a folder of its own, without a display.
+fn veduta(folder: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_veduta"));
+    command.current_dir(folder).args(arguments).env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY");
+    command.output().unwrap()
+}
+
+/// The failure's line: exactly one, from us, with exit code 1.
+fn failure(folder: &Path, arguments: &[&str]) -> String {
+    let output = veduta(folder, arguments);
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{arguments:?}: {stderr}");
+    let lines: Vec<&str> = stderr.lines().filter(|line| line.starts_with("veduta: ")).collect();
+    assert_eq!(lines.len(), 1, "{arguments:?}: one line, not: {stderr}");
+    assert!(!stderr.contains("panicked") && !stderr.contains("stack backtrace"), "{stderr}");
+    lines[0].to_owned()
+}
+
+fn success(folder: &Path, arguments: &[&str]) -> String {
+    let output = veduta(folder, arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+const FOOTPRINTS: &str = r#"{"type":"FeatureCollection","features":[
+ {"type":"Feature","id":"a","properties":{"height":30,"name":"东楼"},"geometry":{"type":"Polygon","coordinates":[[[121.0,31.0],[121.001,31.0],[121.001,31.001],[121.0,31.001],[121.0,31.0]]]}},
+ {"type":"Feature","id":"b","properties":{"height":120,"name":"West Tower"},"geometry":{"type":"Polygon","coordinates":[[[121.002,31.0],[121.003,31.0],[121.003,31.001],[121.002,31.001],[121.002,31.0]]]}},
+ {"type":"Feature","id":"bow","properties":{"height":9},"geometry":{"type":"Polygon","coordinates":[[[121.004,31.0],[121.005,31.001],[121.005,31.0],[121.004,31.001],[121.004,31.0]]]}},
+ {"type":"Feature","id":"nothing","properties":{"height":9},"geometry":null}]}"#;
+
+#[test]
+fn wrong_usage_is_exit_code_2_and_help_has_an_example() {
+    let folder = tempfile::tempdir().unwrap();
+    for arguments in [
+        &["paint"][..],
+        &["import"],
+        &["render", "x", "-o", "y.png", "--size", "huge"],
+        &["query", "c", "--near", "1,2"],
+    ] {
+        assert_eq!(veduta(folder.path(), arguments).status.code(), Some(2), "{arguments:?}");
+    }
+    assert!(success(folder.path(), &["query", "--help"]).contains("Example: veduta query"));
+}
+
+#[test]
+fn footprints_go_in_and_come_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fs::write(folder.join("town.geojson"), FOOTPRINTS).unwrap();
+    let summary = success(folder, &["import", "town.geojson", "-o", "town.city"]);
+    assert!(summary.contains("nothing") || summary.contains("no geometry"), "what was left out is told: {summary}");
+    let found = success(folder, &["query", "town.city", "--where", "height > 100"]);
+    assert!(found.contains("\"b\"") && !found.contains("\"a\""), "{found}");
+    let found = success(folder, &["query", "town.city", "--text", "东楼", "--format", "geojson"]);
+    let collection: serde_json::Value = serde_json::from_str(&found).unwrap();
+    assert_eq!(collection["features"].as_array().unwrap().len(), 1);
+    assert_eq!(collection["features"][0]["id"], "a");
+    let csv = success(folder, &["query", "town.city", "--at", "121.0025,31.0005", "--format", "csv"]);
+    assert_eq!(csv.lines().count(), 2, "{csv}");
+    let info: serde_json::Value = serde_json::from_str(&success(folder, &["info", "town.city", "--json"])).unwrap();
+    assert_eq!(info["counts"]["Building"], 3, "{info}");
+    success(folder, &["check", "town.city"]);
+}
+
+#[test]
+fn the_same_input_gives_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fs::write(folder.join("town.geojson"), FOOTPRINTS).unwrap();
+    for out in ["one.city", "two.city"] {
+        success(folder, &["import", "town.geojson", "-o", out, "--name", "town"]);
+    }
+    let difference = Command::new("diff").args(["-r", "one.city", "two.city"]).current_dir(folder).output().unwrap();
+    assert!(difference.status.success(), "{}", String::from_utf8_lossy(&difference.stdout));
+}
+
+#[test]
+fn every_bad_input_is_one_clear_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fs::write(folder.join("empty.geojson"), "").unwrap();
+    fs::write(folder.join("cut.geojson"), &FOOTPRINTS[..200]).unwrap();
+    fs::write(folder.join("noise.city.json"), [0_u8, 159, 146, 150]).unwrap();
+    fs::write(folder.join("town.geojson"), FOOTPRINTS).unwrap();
+    fs::write(folder.join("bad.toml"), "format_version = 1\n[[layer]]\nname = 'a'\ncolour = '#fff'\n").unwrap();
+    success(folder, &["import", "town.geojson", "-o", "town.city"]);
+    for (arguments, words) in [
+        (&["import", "missing.geojson", "-o", "x.city"][..], &["no such file", "missing.geojson"][..]),
+        (&["import", "empty.geojson", "-o", "x.city"], &["empty.geojson"]),
+        (&["import", "cut.geojson", "-o", "x.city"], &["cut.geojson"]),
+        (&["import", "noise.city.json", "-o", "x.city"], &["noise.city.json"]),
+        (&["import", "town.geojson", "-o", "x.city", "--crs", "EPSG:999999"], &["EPSG:999999"]),
+        (&["import", "town.geojson", "-o", "no/such/folder/x.city"], &["no/such/folder"]),
+        (&["query", "town.city", "--where", "heigth > 3"], &["heigth", "height"]),
+        (&["query", "town.city", "--where", "height >"], &["height >"]),
+        (&["query", "town.city", "--at", "31,121"], &["31,121"]),
+        (&["query", "nowhere.city"], &["nowhere.city"]),
+        (&["info", "nowhere.city"], &["nowhere.city"]),
+        (&["check", "nowhere.city"], &["nowhere.city"]),
+    ] {
+        let line = failure(folder, arguments);
+        for word in words {
+            assert!(line.contains(word), "{arguments:?}: '{word}' is not in: {line}");
+        }
+        assert!(!folder.join("x.city").exists(), "{arguments:?} left half a package");
+    }
+    let checked = veduta(folder, &["check", "bad.toml"]);
+    let told = format!("{}{}", String::from_utf8_lossy(&checked.stdout), String::from_utf8_lossy(&checked.stderr));
+    assert_eq!(checked.status.code(), Some(1));
+    assert!(told.contains("bad.toml:4") && told.contains("color"), "{told}");
+    let left: Vec<_> = fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    assert!(left.iter().all(|name| !name.contains("tmp") && !name.starts_with('.')), "left over: {left:?}");
+}
+
+/// A full disk and a read-only folder: mounts need root, which CI has.
+#[test]
+fn a_full_disk_and_a_read_only_folder_leave_nothing_behind() {
+    let Some(pyramid) = shared("tokyo/mvt_buildings/15") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let small = folder.path().join("small");
+    fs::create_dir(&small).unwrap();
+    let mount = |options: &str| {
+        Command::new("mount")
+            .args(["-t", "tmpfs", "-o", options, "tmpfs"])
+            .arg(&small)
+            .status()
+            .is_ok_and(|s| s.success())
+    };
+    if !mount("size=1m") {
+        assert_ne!(std::env::var("VEDUTA_SHARED_DATA").as_deref(), Ok("required"), "CI can mount a tmpfs");
+        println!("skipped: cannot mount a tmpfs");
+        return;
+    }
+    let line = failure(folder.path(), &["import", pyramid.parent().unwrap().to_str().unwrap(), "-o", "small/x.city"]);
+    let left = fs::read_dir(&small).unwrap().count();
+    let remounted = mount("remount,ro");
+    let read_only =
+        failure(folder.path(), &["import", pyramid.parent().unwrap().to_str().unwrap(), "-o", "small/y.city"]);
+    let unmounted = Command::new("umount").arg(&small).status().unwrap();
+    assert!(line.contains("space") && line.contains("small/"), "{line}");
+    assert_eq!(left, 0, "nothing half written");
+    assert!(remounted && unmounted.success());
+    assert!(read_only.to_lowercase().contains("read-only") && read_only.contains("small/"), "{read_only}");
+}
