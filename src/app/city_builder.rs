@@ -5,10 +5,14 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result};
 
 use crate::city::{CityObject, Value};
-use crate::geodesy::{SiteFrame, SitePoint};
-use crate::geometry::Bounds;
+use crate::geodesy::{CrsRegistry, SiteFrame, SitePoint};
+use crate::geometry::{Bounds, HeightGrid};
+use crate::import::terrain::{Imagery, write_terrain};
 use crate::import::tiler::{TilerOptions, TilingReport, tile_city};
-use crate::package::{AttributeSummary, Manifest, PackageSink, SourceSummary, sort_objects, write_objects};
+use crate::package::{
+    AttributeSummary, HEIGHT_GRID_FILE, Manifest, PackageSink, SourceSummary, encode_height_grid, sort_objects,
+    write_objects,
+};
 
 /// What is known of a city before it is written.
 pub struct CityDraft {
@@ -20,13 +24,19 @@ pub struct CityDraft {
     pub objects: Vec<CityObject>,
     /// What they came from.
     pub sources: Vec<SourceSummary>,
-    /// Whether terrain is written as well.
-    pub terrain: bool,
+    /// The ground, if it is known.
+    pub ground: Option<HeightGrid>,
+    /// The image that lies on it.
+    pub imagery: Option<Imagery>,
 }
 
 /// Writes the package; of objects with the same id the first is kept. Returns the manifest, what the tiler made, and the ids
 /// that were there twice.
-pub fn write_city(mut draft: CityDraft, sink: &mut dyn PackageSink) -> Result<(Manifest, TilingReport, Vec<String>)> {
+pub fn write_city(
+    mut draft: CityDraft,
+    registry: &CrsRegistry,
+    sink: &mut dyn PackageSink,
+) -> Result<(Manifest, TilingReport, Vec<String>)> {
     sort_objects(&mut draft.objects);
     let mut twice = Vec::new();
     draft.objects.dedup_by(|next, kept| {
@@ -39,6 +49,11 @@ pub fn write_city(mut draft: CityDraft, sink: &mut dyn PackageSink) -> Result<(M
     let row = |index: usize| index as u32;
     let tiling = tile_city(&draft.objects, &row, &draft.site, &TilerOptions::default(), sink)?;
     write_objects(&draft.objects, sink).context("cannot write the object table")?;
+    if let Some(ground) = &draft.ground {
+        write_terrain(ground, &draft.site, registry, draft.imagery.as_ref(), sink)
+            .context("cannot write the terrain")?;
+        sink.write(HEIGHT_GRID_FILE, &encode_height_grid(ground)?)?;
+    }
     let manifest = manifest(&draft, &tiling);
     sink.write(Manifest::NAME, manifest.write()?.as_bytes())?;
     Ok((manifest, tiling, twice))
@@ -55,7 +70,7 @@ fn manifest(draft: &CityDraft, tiling: &TilingReport) -> Manifest {
         objects: draft.objects.len() as u64,
         triangles: tiling.triangles,
         tile_levels: tiling.levels,
-        terrain: draft.terrain,
+        terrain: draft.ground.is_some(),
         sources: draft.sources.clone(),
         ..Manifest::default()
     };

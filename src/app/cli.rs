@@ -51,6 +51,11 @@ pub enum Command {
         after_help = "Example: veduta query tokyo.city --bbox 139.74,35.67,139.76,35.69 --where \"height > 100 and class = 'Building'\""
     )]
     Query(QueryArgs),
+    /// Draw a picture of a package without a window
+    #[command(
+        after_help = "Example: veduta render tokyo.city -o tokyo.png --size 1280x720 --at 2026-07-01T18:30:00+09:00"
+    )]
+    Render(RenderArgs),
 }
 
 #[derive(Debug, Args, Default)]
@@ -155,6 +160,39 @@ pub struct QueryArgs {
     /// How results are written
     #[arg(long, value_enum, default_value = "json")]
     pub format: QueryFormat,
+}
+
+#[derive(Debug, Args)]
+pub struct RenderArgs {
+    /// City package
+    pub path: PathBuf,
+    /// The picture to write
+    #[arg(short, long, value_name = "OUT.png")]
+    pub output: PathBuf,
+    /// Width and height in pixels
+    #[arg(long, value_name = "WxH", default_value = "1280x720", value_parser = picture_size)]
+    pub size: (u32, u32),
+    /// Longitude, latitude, height above the ellipsoid, heading and pitch
+    #[arg(long, value_name = "LON,LAT,H,HEADING,PITCH", allow_hyphen_values = true)]
+    pub camera: Option<String>,
+    /// Sun of this time (RFC 3339)
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<String>,
+    /// Hard limit for tile data, CPU and GPU together, MiB
+    #[arg(long, value_name = "MIB", default_value_t = 1024)]
+    pub memory: u64,
+    /// Write counters (tiles, bytes, frames, milliseconds) as JSON
+    #[arg(long, value_name = "FILE.json")]
+    pub stats: Option<PathBuf>,
+}
+
+/// Pixels of a picture, `1280x720`.
+pub fn picture_size(text: &str) -> Result<(u32, u32), String> {
+    let sizes = text.split_once(['x', 'X']).and_then(|(w, h)| Some((w.parse().ok()?, h.parse().ok()?)));
+    match sizes {
+        Some((w @ 16..=16_384, h @ 16..=16_384)) => Ok((w, h)),
+        _ => Err("expected WIDTHxHEIGHT between 16x16 and 16384x16384".to_owned()),
+    }
 }
 
 #[cfg(test)]

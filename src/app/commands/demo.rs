@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 
 use crate::app::city_builder::{CityDraft, write_city};
 use crate::app::cli::DemoArgs;
+use crate::geodesy::CrsRegistry;
 use crate::import::demo::DemoCity;
 use crate::package::{Manifest, SourceSummary};
 use crate::platform::AtomicFolder;
@@ -56,9 +57,10 @@ fn make(arguments: &DemoArgs, folder: &std::path::Path) -> Result<(Manifest, Pat
         site: city.site(),
         objects,
         sources: vec![source],
-        terrain: false,
+        ground: Some(city.ground()),
+        imagery: None,
     };
-    let (manifest, ..) = write_city(draft, &mut sink)?;
+    let (manifest, ..) = write_city(draft, &CrsRegistry::default(), &mut sink)?;
     sink.commit()?;
     Ok((manifest, path))
 }

@@ -5,20 +5,26 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 use xxhash_rust::xxh3::Xxh3;
 
+use super::rasters::Rasters;
 use crate::app::city_builder::{CityDraft, write_city};
 use crate::app::cli::ImportArgs;
 use crate::city::CityObject;
-use crate::geodesy::{CrsId, CrsRegistry, Geodetic, Separation, SiteFrame};
+use crate::geodesy::{CrsId, CrsRegistry, Separation, SiteFrame};
+use crate::geometry::HeightGrid;
 use crate::import::{
     Gathered, ImportError, ImportOptions, ObjectSink, Placement, SourceFiles, SourceFrame, SourceObject, SourceReport,
     anchor, recognise,
 };
 use crate::package::{Manifest, SourceSummary};
 use crate::platform::{AtomicFolder, Interrupt, LocalFiles};
+
+/// Where no geoid is known, heights above the sea are taken as heights above the ellipsoid: everything of one city moves by
+/// the same metres.
+const SEPARATION: Separation = Separation::Constant(0.0);
 
 /// One source, read but not yet placed.
 struct Read {
@@ -39,16 +45,21 @@ pub fn run(arguments: &ImportArgs) -> Result<ExitCode> {
     // Begun first: a folder that cannot be written is known before an hour of reading.
     let mut folder = AtomicFolder::create(&arguments.output)?;
     let options = ImportOptions { crs, ..ImportOptions::default() };
+    let mut rasters = Rasters::default();
     let mut reads = Vec::new();
     for source in &arguments.sources {
-        reads.push(read(source, &options, &interrupt)?);
+        if !rasters.take(source, options.crs.as_ref())? {
+            reads.push(read(source, &options, &interrupt)?);
+        }
     }
-    let (site, objects) = place(&registry, &mut reads)?;
+    let site = site(&registry, &reads, &rasters)?;
+    let ground = rasters.ground(&registry, &site)?;
+    let objects = place(&registry, site, ground.as_ref(), &mut reads)?;
     stop_if(&interrupt)?;
     let name = arguments.name.clone().unwrap_or_else(|| stem(&arguments.output));
-    let sources = reads.iter().map(|read| read.summary.clone()).collect();
-    let draft = CityDraft { name, site, objects, sources, terrain: false };
-    let (manifest, tiling, twice) = write_city(draft, &mut folder)?;
+    let sources = reads.iter().map(|read| read.summary.clone()).chain(rasters.summaries()).collect();
+    let draft = CityDraft { name, site, objects, sources, ground, imagery: rasters.imagery() };
+    let (manifest, tiling, twice) = write_city(draft, &registry, &mut folder)?;
     stop_if(&interrupt)?;
     folder.commit()?;
     let reports: Vec<(&SourceReport, f64)> = reads.iter().map(|read| (&read.report, read.seconds)).collect();
@@ -138,19 +149,27 @@ fn hash(files: &dyn SourceFiles, interrupt: &Interrupt) -> Result<String> {
     Ok(format!("{:032x}", hasher.digest128()))
 }
 
-/// All sources in one site frame, whose anchor is in their middle.
-fn place(registry: &CrsRegistry, reads: &mut [Read]) -> Result<(SiteFrame, Vec<CityObject>)> {
-    let separation = Separation::Constant(0.0);
+/// The site frame, with its anchor in the middle of all objects, or of the rasters where there are no objects.
+fn site(registry: &CrsRegistry, reads: &[Read], rasters: &Rasters) -> Result<SiteFrame> {
     let sources: Vec<(&SourceFrame, &[SourceObject])> = reads
         .iter()
         .filter_map(|read| Some((read.gathered.frame.as_ref()?, read.gathered.objects.as_slice())))
         .collect();
-    let anchor: Geodetic = match anchor(registry, &separation, &sources)? {
-        Some(anchor) => anchor,
-        None => bail!("nothing in the sources is anywhere: there is no city to write"),
+    let anchor = match anchor(registry, &SEPARATION, &sources)? {
+        Some(anchor) => Some(anchor),
+        None => rasters.middle(registry)?,
     };
-    let site = SiteFrame::new(anchor);
-    let placement = Placement { registry, site, separation, ground: None };
+    Ok(SiteFrame::new(anchor.context("nothing in the sources is anywhere: there is no city to write")?))
+}
+
+/// All objects in the site frame, set on the ground where their heights are above it.
+fn place(
+    registry: &CrsRegistry,
+    site: SiteFrame,
+    ground: Option<&HeightGrid>,
+    reads: &mut [Read],
+) -> Result<Vec<CityObject>> {
+    let placement = Placement { registry, site, separation: SEPARATION, ground };
     let mut objects = Vec::new();
     for read in reads {
         let gathered = std::mem::take(&mut read.gathered);
@@ -158,7 +177,7 @@ fn place(registry: &CrsRegistry, reads: &mut [Read]) -> Result<(SiteFrame, Vec<C
             objects.extend(placement.place(&frame, gathered.objects, &mut read.report)?);
         }
     }
-    Ok((site, objects))
+    Ok(objects)
 }
 
 fn print(reports: &[(&SourceReport, f64)], twice: &[String]) -> Result<()> {

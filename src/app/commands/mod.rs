@@ -6,6 +6,12 @@ mod import;
 mod info;
 mod places;
 mod query;
+mod rasters;
+#[cfg(feature = "viewer")]
+mod render;
+#[cfg(not(feature = "viewer"))]
+#[path = "render_absent.rs"]
+mod render;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -25,6 +31,7 @@ pub fn run(command: Command) -> Result<ExitCode> {
         Command::Info(arguments) => info::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Query(arguments) => query::run(&arguments),
+        Command::Render(arguments) => render::run(&arguments),
     }
 }
 

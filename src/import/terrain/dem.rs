@@ -56,6 +56,12 @@ impl Dem {
         Self { path: "memory".to_owned(), crs, height, band, transform, unit_m: 1.0 }
     }
 
+    /// The middle of the raster, in its CRS.
+    pub fn middle(&self) -> DVec3 {
+        let size = DVec2::new(self.band.width as f64, self.band.height as f64);
+        self.transform.crs_from_pixel.transform_point2(size * 0.5).extend(0.0)
+    }
+
     /// The operation from WGS 84 degrees to the raster's CRS.
     pub(super) fn operation(&self, registry: &CrsRegistry) -> Result<Box<dyn CoordinateOperation>, TerrainError> {
         let crs = |cause| TerrainError::Crs { cause, path: self.path.clone() };

@@ -1,0 +1,110 @@
+//! The rasters among the sources of an import: elevation models, and images to lay on them.
+
+use std::fs;
+use std::io::Cursor;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use glam::DVec3;
+use xxhash_rust::xxh3::xxh3_128;
+
+use crate::formats::geotiff::GeoTiff;
+use crate::geodesy::{CrsId, CrsRegistry, Geodetic, SiteFrame};
+use crate::geometry::HeightGrid;
+use crate::import::SourceFiles;
+use crate::import::terrain::{Dem, DemOptions, GridOptions, Imagery, merge};
+use crate::package::SourceSummary;
+use crate::platform::LocalFiles;
+
+/// Pixels of a map tile along an edge.
+const TILE_PIXELS: u32 = 256;
+
+/// Rasters in the order in which they were named: the first elevation model that knows a place wins, the last image lies on top.
+#[derive(Default)]
+pub struct Rasters {
+    dems: Vec<Dem>,
+    imagery: Option<Imagery>,
+    summaries: Vec<SourceSummary>,
+}
+
+impl Rasters {
+    /// Takes a source if it is a raster: a GeoTIFF of one band is elevation, of three or four an image; a folder of
+    /// `Z/X/Y.png` or `.jpg` is an image.
+    pub fn take(&mut self, path: &Path, crs: Option<&CrsId>) -> Result<bool> {
+        let shown = path.display().to_string();
+        let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        let lower = name.to_lowercase();
+        if path.is_dir() {
+            return self.take_tiles(path, &shown, &name);
+        }
+        if !lower.ends_with(".tif") && !lower.ends_with(".tiff") {
+            return Ok(false);
+        }
+        let bytes = fs::read(path).with_context(|| format!("cannot read {shown}"))?;
+        let bands = GeoTiff::open(Cursor::new(&bytes)).with_context(|| shown.clone())?.bands;
+        let importer = if bands < 3 {
+            let options = DemOptions { crs: crs.cloned(), ..DemOptions::default() };
+            self.dems.push(Dem::from_geotiff(&bytes, &shown, &options)?);
+            "elevation"
+        } else {
+            self.imagery = Some(Imagery::from_geotiff(&bytes, &shown, crs.cloned())?);
+            "image"
+        };
+        let hash = format!("{:032x}", xxh3_128(&bytes));
+        self.summaries.push(SourceSummary { name, importer: importer.to_owned(), hash, ..SourceSummary::default() });
+        Ok(true)
+    }
+
+    /// The finest zoom of a folder of map tiles.
+    fn take_tiles(&mut self, path: &Path, shown: &str, name: &str) -> Result<bool> {
+        let files = LocalFiles::open(path)?;
+        let address = |name: &String| {
+            let (stem, kind) = name.rsplit_once('.')?;
+            let parts: Vec<u32> = stem.split('/').map(str::parse).collect::<Result<_, _>>().ok()?;
+            let [zoom, x, y] = parts.as_slice() else { return None };
+            ["png", "jpg", "jpeg"].contains(&kind).then_some((*zoom, *x, *y))
+        };
+        let finest = files.names().iter().filter_map(address).map(|(zoom, ..)| zoom).max();
+        let Some(zoom) = finest.and_then(|zoom| u8::try_from(zoom).ok()) else { return Ok(false) };
+        let mut tiles = Vec::new();
+        for name in files.names() {
+            if let Some((_, x, y)) = address(name).filter(|(z, ..)| *z == u32::from(zoom)) {
+                tiles.push((x, y, files.read(name)?));
+            }
+        }
+        self.imagery = Some(Imagery::from_xyz(zoom, &tiles, TILE_PIXELS, shown)?.0);
+        self.summaries.push(SourceSummary {
+            name: name.to_owned(),
+            importer: "image".to_owned(),
+            ..SourceSummary::default()
+        });
+        Ok(true)
+    }
+
+    /// The middle of the first elevation model, on its ground.
+    pub fn middle(&self, registry: &CrsRegistry) -> Result<Option<Geodetic>> {
+        let Some(dem) = self.dems.first() else { return Ok(None) };
+        let mut place = [dem.middle()];
+        registry.operation(&dem.crs, &CrsId::wgs84())?.convert(&mut place)?;
+        let [DVec3 { x, y, .. }] = place;
+        Ok((x.is_finite() && y.is_finite()).then(|| Geodetic::from_degrees(x, y, 0.0)))
+    }
+
+    /// All elevation models as one grid.
+    pub fn ground(&self, registry: &CrsRegistry, site: &SiteFrame) -> Result<Option<HeightGrid>> {
+        if self.dems.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(merge(&self.dems, registry, site, &GridOptions::default())?))
+    }
+
+    /// The image to lay on the ground.
+    pub fn imagery(&self) -> Option<Imagery> {
+        self.imagery.clone()
+    }
+
+    /// What the manifest says about them.
+    pub fn summaries(&self) -> impl Iterator<Item = SourceSummary> {
+        self.summaries.iter().cloned()
+    }
+}
