@@ -145,6 +145,9 @@ pub struct QueryArgs {
     /// Metres around --near
     #[arg(long, value_name = "M", requires = "near")]
     pub radius: Option<f64>,
+    /// Objects whose box a ray meets, nearest first; heading clockwise from north, pitch up, degrees
+    #[arg(long, value_name = "LON,LAT,H,HEADING,PITCH", allow_hyphen_values = true)]
+    pub ray: Option<String>,
     /// Objects for which an expression over attributes is true
     #[arg(long = "where", value_name = "EXPR")]
     pub filter: Option<String>,

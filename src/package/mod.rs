@@ -13,6 +13,7 @@ mod height_grid_file;
 mod manifest;
 mod object_table;
 mod query;
+mod ray;
 mod sink;
 mod spatial_index;
 
@@ -22,4 +23,5 @@ pub use height_grid_file::{HEIGHT_GRID_FILE, HeightGridError, decode_height_grid
 pub use manifest::{AttributeSummary, Manifest, SourceSummary};
 pub use object_table::{ObjectTable, sort_objects, write_objects};
 pub use query::{ALIASES, City, Query, QueryError, StoredObject};
+pub use ray::Ray;
 pub use sink::{PackageSink, SinkError};

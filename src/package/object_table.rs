@@ -8,7 +8,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::column::{Column, Words};
-use super::{PackageError, PackageSink, area, spatial_index};
+use super::spatial_index::SpatialIndex;
+use super::{PackageError, PackageSink, area};
 use crate::city::{CityObject, Value};
 use crate::geometry::Bounds;
 use crate::streaming::ByteSource;
@@ -17,7 +18,7 @@ const DIRECTORY: &str = "objects/directory";
 const IDS: &str = "objects/ids";
 const BOUNDS: &str = "objects/bounds";
 const FOOTPRINTS: &str = "objects/footprints";
-pub(super) const ORDER: &str = "index/order";
+pub(super) const TREE: &str = "index/tree";
 
 /// Columns that every object has, before the attributes.
 pub(super) const CLASS: usize = 0;
@@ -65,7 +66,7 @@ pub fn write_objects(objects: &[CityObject], sink: &mut dyn PackageSink) -> Resu
     }
     let bounds: Vec<Bounds> = objects.iter().map(CityObject::bounds).collect();
     put(sink, BOUNDS, &bounds.iter().map(|b| (b.min.to_array(), b.max.to_array())).collect::<Vec<_>>())?;
-    put(sink, ORDER, &spatial_index::curve_order(&bounds))?;
+    put(sink, TREE, &SpatialIndex::over(&bounds))?;
     put(sink, FOOTPRINTS, &objects.iter().map(quantized_footprint).collect::<Vec<_>>())
 }
 

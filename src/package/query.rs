@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use glam::DVec2;
+use glam::{DVec2, DVec3};
 
 use super::area::Area;
 use super::column::Column;
-use super::object_table::{CLASS, NAME, ORDER, ObjectTable, PARENT, get, invalid};
+use super::object_table::{CLASS, NAME, ObjectTable, PARENT, TREE, invalid};
 use super::spatial_index::SpatialIndex;
-use super::{Manifest, PackageError};
+use super::{Manifest, PackageError, Ray};
 use crate::city::{Expression, Value, did_you_mean};
 use crate::geodesy::{Geodetic, SiteFrame};
 use crate::geometry::Bounds;
@@ -25,6 +25,8 @@ pub struct Query {
     pub ids: Option<Vec<String>>,
     /// Touching this area with the footprint, or with the box where no footprint is known.
     pub area: Option<Area>,
+    /// Met by this ray with the box.
+    pub ray: Option<Ray>,
     /// For which this is true, over `id`, `class`, `name`, `parent`, attributes and [`ALIASES`].
     pub filter: Option<Expression>,
     /// Words that must all stand in id, name or class; capitals do not matter.
@@ -89,12 +91,9 @@ impl City {
         let text = String::from_utf8(source.read(Manifest::NAME, None)?)
             .map_err(|e| invalid(Manifest::NAME, e.to_string()))?;
         let manifest = Manifest::read(&text)?;
-        let order: Vec<u32> = get(&*source, ORDER)?;
+        let tree = source.read(TREE, None)?;
         let table = ObjectTable::open(source)?;
-        if order.len() > table.rows() as usize || order.iter().any(|row| *row >= table.rows()) {
-            return Err(invalid(ORDER, "rows that the table does not have"));
-        }
-        let index = SpatialIndex::new(order, table.bounds());
+        let index = SpatialIndex::read(&tree, table.rows()).map_err(|cause| invalid(TREE, cause))?;
         Ok(Self { site: manifest.site(), manifest, table, index })
     }
 
@@ -120,15 +119,53 @@ impl City {
         Area::Polygon(corners.map(|(lon, lat)| self.plane_from_degrees(lon, lat)).to_vec())
     }
 
-    /// Rows of the objects asked for, rising.
+    /// Row and distance (metres, to the box) of the object nearest to a place in the site frame, of `class` if one is
+    /// given; `None` where none is within `within_m`. Of equally near ones the first row.
+    pub fn nearest(
+        &self,
+        point: DVec3,
+        class: Option<&str>,
+        within_m: f64,
+    ) -> Result<Option<(u32, f64)>, PackageError> {
+        let classes = self.table.column(CLASS)?;
+        let mut best: Option<(u32, f64)> = None;
+        for (row, in_plan) in self.index.nearest(point) {
+            // Boxes are at least as far away as they are in plan.
+            if in_plan > best.map_or(within_m, |(_, distance)| distance) {
+                break;
+            }
+            let distance = self.table.bounds()[row as usize].distance(point);
+            let nearer = best.is_none_or(|(old, least)| distance < least || (distance == least && row < old));
+            let wanted = class.is_none_or(|class| classes.text(row as usize) == Some(class));
+            if wanted && nearer && distance <= within_m {
+                best = Some((row, distance));
+            }
+        }
+        Ok(best)
+    }
+
+    /// Rows of the objects whose box a ray meets and the metres to there, nearest first.
+    pub fn along(&self, ray: &Ray) -> Vec<(u32, f64)> {
+        let meets = |row: u32| Some((row, ray.distance(self.table.bounds()[row as usize])?));
+        let rows = self.index.candidates(|b| ray.distance(b).is_some());
+        let mut met: Vec<(u32, f64)> = rows.into_iter().filter_map(meets).collect();
+        met.sort_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));
+        met
+    }
+
+    /// Rows of the objects asked for: nearest first along a ray, else rising.
     pub fn query(&self, query: &Query) -> Result<Vec<u32>, QueryError> {
-        let mut rows = match (&query.ids, &query.area) {
+        let mut rows: Vec<u32> = match (&query.ids, &query.area) {
             (Some(ids), _) => ids.iter().filter_map(|id| self.table.row(id)).collect(),
-            (None, Some(area)) => self.index.candidates(&|b| b.intersects(area.bounds())),
+            (None, Some(area)) => self.index.candidates(|b| b.intersects(area.bounds())),
             (None, None) => (0..self.table.rows()).collect(),
         };
         rows.sort_unstable();
         rows.dedup();
+        if let Some(ray) = &query.ray {
+            let met = self.along(ray).into_iter().map(|(row, _)| row);
+            rows = met.filter(|row| rows.binary_search(row).is_ok()).collect();
+        }
         if let Some(area) = &query.area {
             rows = keep(rows, |row| self.touches(row, area))?;
         }

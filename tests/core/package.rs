@@ -6,7 +6,7 @@ use glam::{DVec2, DVec3};
 use proptest::prelude::*;
 use veduta::city::{CityObject, Expression, LodShape, Value};
 use veduta::geometry::{Bounds, Prism, Shape};
-use veduta::package::{Area, City, Manifest, Query, sort_objects, write_objects};
+use veduta::package::{Area, City, Manifest, Query, Ray, sort_objects, write_objects};
 use veduta::streaming::MemorySource;
 
 /// Buildings on a 40 m grid, some without a footprint, with Chinese and Japanese names.
@@ -143,4 +143,51 @@ proptest! {
             prop_assert!(gap <= w + 0.02 || !in_circle.contains(&row));
         }
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn rays_and_the_nearest_are_what_brute_force_finds(
+        from in prop::array::uniform3(-50.0..850.0_f64),
+        to in prop::array::uniform3(-1.0..1.0_f64),
+        level in any::<bool>(),
+        within_m in 0.0..200.0_f64,
+    ) {
+        let objects = buildings(400);
+        let city = open(&objects);
+        let point = DVec3::from(from) * DVec3::new(1.0, 1.0, 0.2);
+        let direction = if level { DVec3::new(1.0, 0.0, 0.0) } else { DVec3::from(to) };
+        let ray = Ray { origin_in_site: point, direction_in_site: direction };
+        // Every metre of the ray's first 1.5 km: boxes that it is well inside of are met, those it is far from are not.
+        let steps: Vec<DVec3> = (0..1500).map(|m| point + direction.normalize_or_zero() * f64::from(m)).collect();
+        let met = city.query(&Query { ray: Some(ray), ..Query::default() }).unwrap();
+        for (row, object) in (0..).zip(&objects) {
+            if steps.iter().any(|p| object.bounds().contains(*p)) {
+                prop_assert!(met.contains(&row));
+            }
+            if steps.iter().all(|p| object.bounds().distance(*p) > 1.0) {
+                prop_assert!(!met.contains(&row));
+            }
+        }
+        let distances: Vec<f64> = met.iter().filter_map(|row| ray.distance(objects[*row as usize].bounds())).collect();
+        prop_assert_eq!(distances.len(), met.len());
+        prop_assert!(distances.is_sorted());
+        for class in [None, Some("Road")] {
+            let wanted = (0_u32..).zip(&objects).filter(|(_, o)| class.is_none_or(|class| o.class == class));
+            let near = wanted.map(|(row, o)| (row, o.bounds().distance(point))).filter(|(_, d)| *d <= within_m);
+            prop_assert_eq!(city.nearest(point, class, within_m).unwrap(), near.min_by(|a, b| a.1.total_cmp(&b.1)));
+        }
+    }
+}
+
+#[test]
+fn a_tree_that_would_overflow_the_stack_is_refused() {
+    let mut files = package(&buildings(9));
+    // A root with one child, which has one child, and so on.
+    let deep: Vec<u8> = std::iter::once(1).chain([1, 1].into_iter().cycle().take(2_000_000)).collect();
+    files.insert("index/tree".to_owned(), deep);
+    let error = City::open(Arc::new(MemorySource::from_iter(files))).err().unwrap().to_string();
+    assert!(error.contains("too deep") && error.ends_with("index/tree"), "{error}");
 }

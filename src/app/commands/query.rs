@@ -5,13 +5,14 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
+use glam::DVec3;
 use serde_json::{Map, json};
 
-use super::places::{longitude_latitude, west_south_east_north};
+use super::places::{longitude_latitude, numbers, west_south_east_north};
 use crate::app::cli::{QueryArgs, QueryFormat};
 use crate::city::{Expression, Value};
-use crate::geodesy::SitePoint;
-use crate::package::{Area, City, Query, StoredObject};
+use crate::geodesy::{Geodetic, SitePoint};
+use crate::package::{Area, City, Query, Ray, StoredObject};
 
 pub fn run(arguments: &QueryArgs) -> Result<ExitCode> {
     let city = super::open_city(&arguments.city)?;
@@ -45,12 +46,27 @@ fn question(city: &City, arguments: &QueryArgs) -> Result<Query> {
     Ok(Query {
         ids: (!arguments.id.is_empty()).then(|| arguments.id.clone()),
         area,
+        ray: arguments.ray.as_deref().map(|text| ray(city, text)).transpose()?,
         filter,
         text: arguments.text.clone(),
         class: arguments.class.clone(),
         limit: arguments.limit,
         offset: 0,
     })
+}
+
+/// A ray from degrees, its direction taken at its start.
+fn ray(city: &City, text: &str) -> Result<Ray> {
+    let [longitude, latitude, height, heading, pitch] = numbers(text, "LON,LAT,H,HEADING,PITCH")?;
+    let site = city.manifest().site();
+    let start = Geodetic::from_degrees(longitude, latitude, height);
+    let up = site.up_at(start);
+    // The earth's axis, as the site sees it, points north of everywhere.
+    let axis = site.ecef_from_site().inverse().transform_vector3(DVec3::Z);
+    let east = axis.cross(up).try_normalize().unwrap_or(DVec3::X);
+    let (heading, pitch) = (heading.to_radians(), pitch.to_radians());
+    let level = east * heading.sin() + up.cross(east) * heading.cos();
+    Ok(Ray { origin_in_site: site.from_geodetic(start).0, direction_in_site: level * pitch.cos() + up * pitch.sin() })
 }
 
 /// The outer ring of the first polygon in a GeoJSON file.
