@@ -7,6 +7,8 @@ pub mod city_picture;
 mod cli;
 mod commands;
 #[cfg(feature = "viewer")]
+pub mod desktop;
+#[cfg(feature = "viewer")]
 pub mod graphics;
 mod log;
 #[cfg(feature = "viewer")]

@@ -11,6 +11,8 @@ pub mod camera;
 pub mod city_material;
 pub mod environment;
 pub mod origin;
+pub mod overlay;
+pub mod picking;
 pub mod shader_table;
 mod sky;
 pub mod tiles;
@@ -100,6 +102,7 @@ impl Plugin for EnginePlugins {
                 sky::SkyPlugin,
                 city_material::CityMaterialPlugin,
                 tiles::TilesPlugin,
+                overlay::OverlayPlugin,
             ));
     }
 }
@@ -109,6 +112,7 @@ impl Plugin for EnginePlugins {
 pub fn camera_bundle(view: CameraView, quality: &Quality) -> impl Bundle {
     (
         SiteCamera { view },
+        IsDefaultUiCamera,
         Camera3d::default(),
         Camera { clear_color: ClearColorConfig::Custom(Color::BLACK), ..default() },
         Projection::Perspective(PerspectiveProjection { near: 0.5, far: 400_000.0, ..default() }),

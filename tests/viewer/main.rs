@@ -6,3 +6,4 @@ mod city;
 mod golden;
 mod light;
 mod origin;
+mod overlay;

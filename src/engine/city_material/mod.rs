@@ -10,6 +10,7 @@ mod part;
 
 pub use material::CityMaterial;
 pub use object_table::{ObjectFlags, ObjectLook, ObjectTable, TABLE_WIDTH};
+pub(super) use part::mesh_box;
 pub use part::{CityPart, city_mesh, spawn_city_part};
 
 use bevy::prelude::*;

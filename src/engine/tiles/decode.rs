@@ -12,6 +12,7 @@ use crate::geometry::Mesh;
 pub(super) struct DecodedTile {
     pub parts: Vec<DecodedPart>,
     pub site_from_content: DAffine3,
+    pub features: Arc<FeatureTable>,
 }
 
 /// One mesh of it.
@@ -30,6 +31,12 @@ pub struct PartObjects {
     pub plain: Arc<Vec<ObjectLook>>,
     /// The mesh, relative to its content centre.
     pub mesh: Arc<Mesh>,
+    /// What the tile says of its features.
+    pub features: Arc<FeatureTable>,
+    /// Least corner of the mesh.
+    pub low: Vec3,
+    /// Greatest corner of the mesh.
+    pub high: Vec3,
     /// From the mesh to the site.
     pub site_from_content: DAffine3,
 }
@@ -42,8 +49,9 @@ pub(super) fn decode(bytes: &[u8], site_from_tile: DAffine3, ground: bool) -> Re
     let content = GlbDecoder.decode(bytes).map_err(|e| e.to_string())?;
     let site_from_content = site_from_tile * DAffine3::from_translation(content.center);
     let rows = object_rows(&content.features);
-    let parts = content.parts.iter().map(|part| decoded_part(&content, part, &rows, ground)).collect();
-    Ok(DecodedTile { parts, site_from_content })
+    let parts: Vec<DecodedPart> =
+        content.parts.iter().map(|part| decoded_part(&content, part, &rows, ground)).collect();
+    Ok(DecodedTile { parts, site_from_content, features: Arc::new(content.features) })
 }
 
 fn decoded_part(content: &TileContent, part: &crate::formats::TilePart, rows: &[u32], ground: bool) -> DecodedPart {
@@ -61,7 +69,11 @@ fn decoded_part(content: &TileContent, part: &crate::formats::TilePart, rows: &[
                 let flags = ObjectFlags::default();
                 return ObjectLook { color: [255, 255, 255, 0], flags, base_m: base_m - 100.0, ..Default::default() };
             }
-            look_of(&content.features, feature, row, base_m)
+            let mut look = look_of(&content.features, feature, row, base_m);
+            if !mesh.colors.is_empty() && !look.flags.has(ObjectFlags::FACADE) {
+                look.color[3] = 0;
+            }
+            look
         })
         .collect();
     let mut objects = rows.to_vec();
@@ -161,6 +173,6 @@ impl DecodedTile {
                 p.mesh.positions.len() * 24 + p.mesh.indices.len() * 4 + p.looks.len().div_ceil(256).max(1) * 4096;
             (p.mesh.bytes() + gpu + p.looks.len() * (2 * size_of::<ObjectLook>() + 4)) as u64
         };
-        self.parts.iter().map(part).sum()
+        self.parts.iter().map(part).sum::<u64>() + self.features.bytes() as u64
     }
 }

@@ -20,7 +20,7 @@ use bevy::prelude::*;
 use bevy::tasks::{AsyncComputeTaskPool, IoTaskPool};
 use glam::DAffine3;
 
-use super::city_material::{CityMaterial, spawn_city_part};
+use super::city_material::{CityMaterial, mesh_box, spawn_city_part};
 use super::{EngineSystems, SiteCamera};
 use crate::geodesy::{Geodetic, SiteFrame};
 use crate::geometry::Bounds;
@@ -343,8 +343,12 @@ fn upload(
     for part in tile.parts {
         let looks = part.looks.clone();
         let entity = spawn_city_part(commands, meshes, images, materials, &part.mesh, looks, site_from_content);
+        let bounds = mesh_box(&part.mesh);
         commands.entity(entity).insert((
             PartObjects {
+                features: tile.features.clone(),
+                low: bounds.min().into(),
+                high: bounds.max().into(),
                 rows: Arc::new(part.objects),
                 plain: Arc::new(part.looks),
                 mesh: Arc::new(part.mesh),

@@ -1,0 +1,331 @@
+//! What is written over the picture: labels on objects, the attributes of a picked one, indicators, alarms, a message, the
+//! time bar. Whoever has something to say changes [`Overlay`]; the nodes are made anew only when it has changed.
+
+use bevy::prelude::*;
+use bevy::text::{Font, FontSize, FontSource};
+use glam::DVec3;
+
+use super::SiteCamera;
+
+/// Everything that is written over the picture.
+#[derive(Resource, Debug, Clone, PartialEq, Default)]
+pub struct Overlay {
+    /// The picked object.
+    pub panel: Option<ObjectPanel>,
+    /// Key figures, first to last from the left.
+    pub indicators: Vec<IndicatorCard>,
+    /// Alarms that are raised, the newest first.
+    pub alarms: Vec<AlarmLine>,
+    /// A message across the top.
+    pub message: Option<String>,
+    /// Where the play stands.
+    pub time_bar: Option<TimeBar>,
+    /// Words that stand on objects.
+    pub labels: Vec<Label>,
+    /// Who must be named for the data.
+    pub attribution: String,
+}
+
+/// Attributes of one object.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ObjectPanel {
+    /// Its name or identifier.
+    pub title: String,
+    /// Its class.
+    pub subtitle: String,
+    /// Names and values.
+    pub rows: Vec<(String, String)>,
+}
+
+/// How grave something is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Severity {
+    /// As it should be.
+    #[default]
+    Good,
+    /// To be watched.
+    Warning,
+    /// To be acted on.
+    Critical,
+    /// Nothing known, or too old.
+    Unknown,
+}
+
+/// One key figure.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct IndicatorCard {
+    /// What it is.
+    pub name: String,
+    /// The value in words.
+    pub value: String,
+    /// Its unit.
+    pub unit: String,
+    /// Against its thresholds.
+    pub severity: Severity,
+}
+
+/// One alarm.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AlarmLine {
+    /// What happened and where.
+    pub text: String,
+    /// How grave.
+    pub severity: Severity,
+}
+
+/// Where a play stands.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct TimeBar {
+    /// Date and time in words.
+    pub text: String,
+    /// Part of the whole, 0 to 1.
+    pub fraction: f32,
+    /// Speed in words, `60x`; empty while it is paused.
+    pub speed: String,
+}
+
+/// Words at a place.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Label {
+    /// Where its foot stands, site frame.
+    pub place_in_site: DVec3,
+    /// The words.
+    pub text: String,
+    /// A value under them; empty for none.
+    pub value: String,
+    /// Colour of its mark.
+    pub severity: Severity,
+}
+
+/// The face of all words: Chinese, Japanese and Latin in one.
+#[derive(Resource)]
+struct Face(Handle<Font>);
+
+#[derive(Component)]
+struct OverlayRoot;
+
+#[derive(Component)]
+struct LabelNode {
+    place_in_site: DVec3,
+}
+
+const FONT: &[u8] = include_bytes!("../../assets/fonts/NotoSansSC-subset.otf");
+const GLASS: Color = Color::srgba(0.035, 0.055, 0.085, 0.82);
+const LINE: Color = Color::srgba(0.45, 0.62, 0.78, 0.22);
+const INK: Color = Color::srgb(0.92, 0.95, 0.98);
+const FAINT: Color = Color::srgb(0.56, 0.65, 0.74);
+const ACCENT: Color = Color::srgb(0.16, 0.74, 0.96);
+
+impl Severity {
+    fn color(self) -> Color {
+        match self {
+            Self::Good => Color::srgb(0.25, 0.83, 0.62),
+            Self::Warning => Color::srgb(0.98, 0.72, 0.22),
+            Self::Critical => Color::srgb(0.98, 0.34, 0.33),
+            Self::Unknown => Color::srgb(0.55, 0.60, 0.66),
+        }
+    }
+}
+
+pub(super) struct OverlayPlugin;
+
+impl Plugin for OverlayPlugin {
+    fn build(&self, app: &mut App) {
+        let face = app.world_mut().resource_mut::<Assets<Font>>().add(Font::from_bytes(FONT.to_vec()));
+        app.init_resource::<Overlay>()
+            .insert_resource(Face(face))
+            .add_systems(PostUpdate, (rebuild, place_labels).chain().before(bevy::ui::UiSystems::Prepare));
+    }
+}
+
+fn rebuild(mut commands: Commands, overlay: Res<Overlay>, face: Res<Face>, old: Query<Entity, With<OverlayRoot>>) {
+    if !overlay.is_changed() {
+        return;
+    }
+    old.iter().for_each(|root| commands.entity(root).despawn());
+    let root = Node { width: percent(100), height: percent(100), position_type: PositionType::Absolute, ..default() };
+    commands.spawn((OverlayRoot, root)).with_children(|screen| {
+        let words = Words { face: face.0.clone() };
+        overlay.labels.iter().for_each(|label| words.label(screen, label));
+        words.indicators(screen, &overlay.indicators);
+        words.alarms(screen, &overlay.alarms);
+        if let Some(panel) = &overlay.panel {
+            words.panel(screen, panel);
+        }
+        if let Some(message) = &overlay.message {
+            let mut at = card(px(16), Val::Auto);
+            at.left = percent(25);
+            at.width = percent(50);
+            at.align_items = AlignItems::Center;
+            glass(screen, at, |banner| words.line(banner, message, 18.0, INK));
+        }
+        if let Some(bar) = &overlay.time_bar {
+            words.time_bar(screen, bar);
+        }
+        if !overlay.attribution.is_empty() {
+            let at = Node { position_type: PositionType::Absolute, right: px(10), bottom: px(6), ..default() };
+            screen.spawn(at).with_children(|corner| words.line(corner, &overlay.attribution, 11.0, FAINT));
+        }
+    });
+}
+
+/// A card that hangs `top` from above and `right` from the right.
+fn card(top: Val, right: Val) -> Node {
+    Node {
+        position_type: PositionType::Absolute,
+        top,
+        right,
+        flex_direction: FlexDirection::Column,
+        padding: UiRect::axes(px(14), px(11)),
+        row_gap: px(3),
+        border: UiRect::all(px(1)),
+        border_radius: BorderRadius::all(px(8)),
+        ..default()
+    }
+}
+
+fn glass(parent: &mut ChildSpawnerCommands, node: Node, fill: impl FnOnce(&mut ChildSpawnerCommands)) {
+    parent.spawn((node, BackgroundColor(GLASS), BorderColor::all(LINE))).with_children(fill);
+}
+
+struct Words {
+    face: Handle<Font>,
+}
+
+impl Words {
+    fn text(&self, text: &str, size: f32, color: Color) -> impl Bundle {
+        (
+            Text::new(text),
+            TextFont { font: FontSource::Handle(self.face.clone()), font_size: FontSize::Px(size), ..default() },
+            TextColor(color),
+        )
+    }
+
+    fn line(&self, parent: &mut ChildSpawnerCommands, text: &str, size: f32, color: Color) {
+        parent.spawn(self.text(text, size, color));
+    }
+
+    fn panel(&self, screen: &mut ChildSpawnerCommands, panel: &ObjectPanel) {
+        let node = Node { width: px(310), ..card(px(16), px(16)) };
+        glass(screen, node, |card| {
+            self.line(card, &panel.title, 18.0, INK);
+            self.line(card, &panel.subtitle, 12.0, ACCENT);
+            for (name, value) in &panel.rows {
+                let row = Node { justify_content: JustifyContent::SpaceBetween, column_gap: px(12), ..default() };
+                card.spawn(row).with_children(|row| {
+                    self.line(row, name, 12.5, FAINT);
+                    self.line(row, value, 12.5, INK);
+                });
+            }
+        });
+    }
+
+    fn indicators(&self, screen: &mut ChildSpawnerCommands, cards: &[IndicatorCard]) {
+        let strip =
+            Node { position_type: PositionType::Absolute, left: px(16), top: px(16), column_gap: px(10), ..default() };
+        screen.spawn(strip).with_children(|strip| {
+            for indicator in cards {
+                let node =
+                    Node { position_type: PositionType::Relative, min_width: px(118), ..card(Val::Auto, Val::Auto) };
+                glass(strip, node, |card| {
+                    self.line(card, &indicator.name, 12.0, FAINT);
+                    let row = Node { column_gap: px(5), align_items: AlignItems::End, ..default() };
+                    card.spawn(row).with_children(|row| {
+                        self.line(row, &indicator.value, 24.0, indicator.severity.color());
+                        self.line(row, &indicator.unit, 12.0, FAINT);
+                    });
+                });
+            }
+        });
+    }
+
+    fn alarms(&self, screen: &mut ChildSpawnerCommands, alarms: &[AlarmLine]) {
+        if alarms.is_empty() {
+            return;
+        }
+        let node = Node { left: px(16), width: px(330), ..card(px(104), Val::Auto) };
+        glass(screen, node, |card| {
+            for alarm in alarms.iter().take(6) {
+                let row = Node { column_gap: px(9), align_items: AlignItems::Center, ..default() };
+                card.spawn(row).with_children(|row| {
+                    let dot = Node { width: px(8), height: px(8), border_radius: BorderRadius::MAX, ..default() };
+                    row.spawn((dot, BackgroundColor(alarm.severity.color())));
+                    self.line(row, &alarm.text, 13.0, INK);
+                });
+            }
+        });
+    }
+
+    fn time_bar(&self, screen: &mut ChildSpawnerCommands, bar: &TimeBar) {
+        let node = Node { left: percent(20), width: percent(60), bottom: px(18), ..card(Val::Auto, Val::Auto) };
+        glass(screen, node, |card| {
+            let row = Node { justify_content: JustifyContent::SpaceBetween, ..default() };
+            card.spawn(row).with_children(|row| {
+                self.line(row, &bar.text, 15.0, INK);
+                let paused = bar.speed.is_empty();
+                self.line(row, if paused { "□" } else { &bar.speed }, 13.0, if paused { FAINT } else { ACCENT });
+            });
+            let track = Node { width: percent(100), height: px(4), border_radius: BorderRadius::MAX, ..default() };
+            card.spawn((track, BackgroundColor(LINE))).with_children(|track| {
+                let done = Node {
+                    width: percent(bar.fraction.clamp(0.0, 1.0) * 100.0),
+                    height: percent(100),
+                    border_radius: BorderRadius::MAX,
+                    ..default()
+                };
+                track.spawn((done, BackgroundColor(ACCENT)));
+            });
+        });
+    }
+
+    fn label(&self, screen: &mut ChildSpawnerCommands, label: &Label) {
+        let at = Node {
+            position_type: PositionType::Absolute,
+            flex_direction: FlexDirection::Column,
+            align_items: AlignItems::Center,
+            width: px(200),
+            display: Display::None,
+            ..default()
+        };
+        screen.spawn((at, LabelNode { place_in_site: label.place_in_site })).with_children(|column| {
+            let plate = Node {
+                padding: UiRect::axes(px(8), px(3)),
+                column_gap: px(6),
+                border_radius: BorderRadius::all(px(5)),
+                ..default()
+            };
+            column.spawn((plate, BackgroundColor(GLASS))).with_children(|plate| {
+                self.line(plate, &label.text, 13.0, INK);
+                if !label.value.is_empty() {
+                    self.line(plate, &label.value, 13.0, label.severity.color());
+                }
+            });
+            column.spawn((
+                Node { width: px(1.5), height: px(LABEL_STEM_PX), ..default() },
+                BackgroundColor(label.severity.color()),
+            ));
+        });
+    }
+}
+
+const LABEL_STEM_PX: f32 = 16.0;
+const LABEL_HEIGHT_PX: f32 = 25.0;
+
+/// Labels are projected in double precision and hidden behind the camera.
+fn place_labels(cameras: Query<(&SiteCamera, &Camera)>, mut labels: Query<(&LabelNode, &mut Node)>) {
+    let Some((camera, target)) = cameras.iter().next() else { return };
+    let Some(size) = target.logical_target_size() else { return };
+    let half = (camera.view.vertical_field_of_view_rad * 0.5).tan();
+    for (label, mut node) in &mut labels {
+        let arm = label.place_in_site - camera.view.place_in_site;
+        let depth = arm.dot(camera.view.forward_in_site());
+        let shown = if depth > 1.0 { Display::Flex } else { Display::None };
+        let x = arm.dot(camera.view.right_in_site()) / (depth * half) * f64::from(size.y);
+        let y = arm.dot(camera.view.up_in_site()) / (depth * half) * f64::from(size.y);
+        let left = px((f64::from(size.x) + x) as f32 * 0.5 - 100.0);
+        let top = px((f64::from(size.y) - y) as f32 * 0.5 - LABEL_STEM_PX - LABEL_HEIGHT_PX);
+        if node.display != shown || node.left != left || node.top != top {
+            (node.display, node.left, node.top) = (shown, left, top);
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Picking, highlight and what is written over the picture, with Chinese and Japanese words.
+
+use glam::DVec3;
+use veduta::app::city_picture::show_city;
+use veduta::app::desktop::show_pick;
+use veduta::app::offscreen::{Offscreen, OffscreenSettings};
+use veduta::engine::overlay::{AlarmLine, IndicatorCard, Label, Overlay, Severity, TimeBar};
+use veduta::engine::picking::pick;
+use veduta::engine::{CameraView, CityStream};
+use veduta::streaming::SessionSettings;
+
+use crate::city::demo;
+use crate::golden::{check, difference};
+
+fn card(name: &str, value: &str, unit: &str, severity: Severity) -> IndicatorCard {
+    IndicatorCard { name: name.into(), value: value.into(), unit: unit.into(), severity }
+}
+
+#[test]
+fn a_picked_building_with_its_attributes() {
+    let settings = OffscreenSettings { width: 960, height: 540, ..Default::default() };
+    let mut shell = Offscreen::new(settings).unwrap();
+    let stream = CityStream::open(demo(), SessionSettings::default()).unwrap();
+    show_city(shell.world_mut(), stream, None);
+    let view = CameraView::looking_at(DVec3::new(-350.0, -520.0, 190.0), DVec3::new(120.0, 100.0, 10.0));
+    shell.look(view);
+    let complete = |world: &bevy::prelude::World| world.resource::<CityStream>().is_complete();
+    let before = shell.picture_when(complete, 20_000).unwrap();
+
+    let met = pick(shell.world_mut(), view.place_in_site, view.ray_in_site(-0.02, 0.1, 16.0 / 9.0), false).unwrap();
+    assert!(met.distance_m > 10.0 && met.distance_m < 3000.0, "{met:?}");
+    assert!(met.attributes.iter().any(|(name, value)| name == "class" && value == "Building"), "{met:?}");
+    assert_eq!(pick(shell.world_mut(), view.place_in_site, DVec3::Z, false), None);
+
+    show_pick(shell.world_mut(), Some(&met));
+    {
+        let mut overlay = shell.world_mut().resource_mut::<Overlay>();
+        overlay.labels = vec![Label {
+            place_in_site: met.place_in_site + DVec3::Z * 20.0,
+            text: "市役所 · 市政厅".into(),
+            value: "23.4 °C".into(),
+            severity: Severity::Good,
+        }];
+        overlay.indicators = vec![
+            card("空气质量 AQI", "42", "", Severity::Good),
+            card("用电负荷", "318", "MW", Severity::Warning),
+            card("Harbour level", "2.31", "m", Severity::Critical),
+        ];
+        overlay.alarms = vec![
+            AlarmLine { text: "港区水位高于 2.2 m".into(), severity: Severity::Critical },
+            AlarmLine { text: "変電所 3 · 負荷 91 %".into(), severity: Severity::Warning },
+        ];
+        overlay.time_bar = Some(TimeBar { text: "2026-06-10 15:30".into(), fraction: 0.65, speed: "60x".into() });
+        overlay.attribution = "Demo city, generated".into();
+    }
+    let after = shell.picture_when(complete, 20_000).unwrap();
+    let (_, changed) = difference(&before.rgba, &after.rgba);
+    assert!(changed > 0.05, "{changed}");
+    check("picked_building", &after);
+
+    show_pick(shell.world_mut(), None);
+    *shell.world_mut().resource_mut::<Overlay>() = Overlay::default();
+    assert_eq!(shell.picture_when(complete, 20_000).unwrap(), before);
+}
