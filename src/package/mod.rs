@@ -16,6 +16,7 @@ mod query;
 mod ray;
 mod sink;
 mod spatial_index;
+mod words;
 
 pub use area::Area;
 pub use error::PackageError;

@@ -9,14 +9,18 @@ use serde::{Deserialize, Serialize};
 
 use super::column::{Column, Words};
 use super::spatial_index::SpatialIndex;
+use super::words::WordIndex;
 use super::{PackageError, PackageSink, area};
-use crate::city::{CityObject, Value};
+use crate::city::{CimLevel, CityObject, Value};
 use crate::geometry::Bounds;
 use crate::streaming::ByteSource;
 
 const DIRECTORY: &str = "objects/directory";
 const IDS: &str = "objects/ids";
 const BOUNDS: &str = "objects/bounds";
+const LEVELS: &str = "objects/levels";
+const CHILDREN: &str = "index/children";
+const WORDS: &str = "index/words";
 const FOOTPRINTS: &str = "objects/footprints";
 pub(super) const TREE: &str = "index/tree";
 
@@ -66,8 +70,20 @@ pub fn write_objects(objects: &[CityObject], sink: &mut dyn PackageSink) -> Resu
     }
     let bounds: Vec<Bounds> = objects.iter().map(CityObject::bounds).collect();
     put(sink, BOUNDS, &bounds.iter().map(|b| (b.min.to_array(), b.max.to_array())).collect::<Vec<_>>())?;
+    put(sink, LEVELS, &objects.iter().map(|o| o.level).collect::<Vec<_>>())?;
+    put(sink, CHILDREN, &parents_and_children(objects))?;
+    put(sink, WORDS, &WordIndex::over(objects))?;
     put(sink, TREE, &SpatialIndex::over(&bounds))?;
     put(sink, FOOTPRINTS, &objects.iter().map(quantized_footprint).collect::<Vec<_>>())
+}
+
+/// Rows of parents that are in the table and of their children, sorted. Nothing is its own child.
+fn parents_and_children(objects: &[CityObject]) -> Vec<(u32, u32)> {
+    let row_of = |id: &str| objects.binary_search_by(|o| o.id.as_str().cmp(id)).ok().map(|row| row as u32);
+    let child = |(row, object): (u32, &CityObject)| Some((row_of(object.parent.as_deref()?)?, row));
+    let mut pairs: Vec<(u32, u32)> = (0..).zip(objects).filter_map(child).filter(|(up, row)| up != row).collect();
+    pairs.sort_unstable();
+    pairs
 }
 
 type Ring = Vec<[i32; 2]>;
@@ -112,6 +128,9 @@ pub struct ObjectTable {
     bounds: Vec<Bounds>,
     columns: Vec<OnceLock<Column>>,
     footprints: OnceLock<Vec<Vec<Ring>>>,
+    levels: OnceLock<Vec<CimLevel>>,
+    children: OnceLock<Vec<(u32, u32)>>,
+    words: OnceLock<WordIndex>,
 }
 
 impl ObjectTable {
@@ -127,7 +146,17 @@ impl ObjectTable {
         let bounds = boxes.into_iter().map(|(min, max)| Bounds { min: DVec3::from(min), max: DVec3::from(max) });
         let bounds = bounds.collect();
         let columns = directory.columns.iter().map(|_| OnceLock::new()).collect();
-        Ok(Self { source, directory, ids, bounds, columns, footprints: OnceLock::new() })
+        Ok(Self {
+            source,
+            directory,
+            ids,
+            bounds,
+            columns,
+            footprints: OnceLock::new(),
+            levels: OnceLock::new(),
+            children: OnceLock::new(),
+            words: OnceLock::new(),
+        })
     }
 
     /// Number of objects.
@@ -179,15 +208,41 @@ impl ObjectTable {
         Ok(self.column(number)?.get(row as usize))
     }
 
+    fn read_once<'t, T: DeserializeOwned>(&self, cell: &'t OnceLock<T>, name: &str) -> Result<&'t T, PackageError> {
+        if let Some(value) = cell.get() {
+            return Ok(value);
+        }
+        let value = get(&*self.source, name)?;
+        Ok(cell.get_or_init(|| value))
+    }
+
+    /// The CIM level of the object in `row`; the default where there is no such row.
+    pub fn level(&self, row: u32) -> Result<CimLevel, PackageError> {
+        Ok(self.read_once(&self.levels, LEVELS)?.get(row as usize).copied().unwrap_or_default())
+    }
+
+    /// Rows of the objects that are part of the one in `row`, rising.
+    pub fn children(&self, row: u32) -> Result<Vec<u32>, PackageError> {
+        let pairs = self.read_once(&self.children, CHILDREN)?;
+        let start = pairs.partition_point(|(parent, _)| *parent < row);
+        let own = pairs.iter().skip(start).take_while(|(parent, _)| *parent == row);
+        Ok(own.map(|(_, child)| *child).filter(|child| *child < self.rows()).collect())
+    }
+
+    /// Rows that have all words of `question` in id, class, name or text attributes, rising.
+    pub(super) fn with_words(&self, question: &str) -> Result<Vec<u32>, PackageError> {
+        self.read_once(&self.words, WORDS)?.rows(question, |row| {
+            let mut texts = vec![self.id(row).to_owned()];
+            for number in (0..self.columns().len()).filter(|number| *number != PARENT) {
+                texts.extend(self.value(row, number)?.text().map(str::to_owned));
+            }
+            Ok(texts)
+        })
+    }
+
     /// Rings of the footprint, holes among them, site frame to 1 cm; none where it is not known.
     pub fn footprint(&self, row: u32) -> Result<Vec<Vec<DVec2>>, PackageError> {
-        let all = match self.footprints.get() {
-            Some(all) => all,
-            None => {
-                let read = get(&*self.source, FOOTPRINTS)?;
-                self.footprints.get_or_init(|| read)
-            }
-        };
+        let all = self.read_once(&self.footprints, FOOTPRINTS)?;
         let mut at = [0_i32, 0];
         let mut point = |step: &[i32; 2]| {
             at = [at[0].wrapping_add(step[0]), at[1].wrapping_add(step[1])];

@@ -9,7 +9,7 @@ use super::column::Column;
 use super::object_table::{CLASS, NAME, ObjectTable, PARENT, TREE, invalid};
 use super::spatial_index::SpatialIndex;
 use super::{Manifest, PackageError, Ray};
-use crate::city::{Expression, Value, did_you_mean};
+use crate::city::{CimLevel, Expression, Value, did_you_mean};
 use crate::geodesy::{Geodetic, SiteFrame};
 use crate::geometry::Bounds;
 use crate::streaming::ByteSource;
@@ -29,7 +29,8 @@ pub struct Query {
     pub ray: Option<Ray>,
     /// For which this is true, over `id`, `class`, `name`, `parent`, attributes and [`ALIASES`].
     pub filter: Option<Expression>,
-    /// Words that must all stand in id, name or class; capitals do not matter.
+    /// Words that must all stand in id, name, class or text attributes: beginnings of words, or any part of Chinese and
+    /// Japanese; capitals do not matter.
     pub text: Option<String>,
     /// Of this class.
     pub class: Option<String>,
@@ -66,6 +67,8 @@ pub struct StoredObject {
     pub name: Option<String>,
     /// Id of what it is part of.
     pub parent: Option<String>,
+    /// Level of the finest thing known about it.
+    pub level: CimLevel,
     /// Attributes that it has, by name.
     pub attributes: Vec<(String, Value)>,
     /// Its box, site frame; empty if nowhere.
@@ -169,6 +172,10 @@ impl City {
         if let Some(area) = &query.area {
             rows = keep(rows, |row| self.touches(row, area))?;
         }
+        if let Some(text) = &query.text {
+            let found = self.table.with_words(text)?;
+            rows.retain(|row| found.binary_search(row).is_ok());
+        }
         if let Some(class) = &query.class {
             let classes = self.table.column(CLASS)?;
             rows.retain(|row| classes.text(*row as usize) == Some(class));
@@ -177,16 +184,6 @@ impl City {
             let fields = self.fields(filter)?;
             rows.retain(|row| {
                 filter.is_true_slots(&|slot| fields.get(slot).map_or(Value::Null, |field| self.field(field, *row)))
-            });
-        }
-        if let Some(text) = &query.text {
-            let words: Vec<String> = text.split_whitespace().map(str::to_lowercase).collect();
-            let (names, classes) = (self.table.column(NAME)?, self.table.column(CLASS)?);
-            rows.retain(|row| {
-                let at = *row as usize;
-                let own = [names.text(at).unwrap_or(""), classes.text(at).unwrap_or(""), self.table.id(*row)];
-                let own = own.map(str::to_lowercase);
-                words.iter().all(|word| own.iter().any(|text| text.contains(word)))
             });
         }
         Ok(rows.into_iter().skip(query.offset).take(query.limit.unwrap_or(usize::MAX)).collect())
@@ -208,9 +205,15 @@ impl City {
             class: text(CLASS)?.unwrap_or_default(),
             name: text(NAME)?,
             parent: text(PARENT)?,
+            level: self.table.level(row)?,
             attributes,
             bounds: *bounds,
         }))
+    }
+
+    /// Rows of the objects that are part of the one in `row`, rising.
+    pub fn children(&self, row: u32) -> Result<Vec<u32>, PackageError> {
+        self.table.children(row)
     }
 
     fn touches(&self, row: u32, area: &Area) -> Result<bool, PackageError> {

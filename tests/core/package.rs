@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use glam::{DVec2, DVec3};
 use proptest::prelude::*;
-use veduta::city::{CityObject, Expression, LodShape, Value};
+use veduta::city::{CimLevel, CityObject, Expression, LodShape, Value};
 use veduta::geometry::{Bounds, Prism, Shape};
 use veduta::package::{Area, City, Manifest, Query, Ray, sort_objects, write_objects};
 use veduta::streaming::MemorySource;
@@ -105,7 +105,10 @@ fn the_order_of_the_source_does_not_matter_and_damage_is_told() {
     assert!(write_objects(&objects, &mut std::collections::BTreeMap::new()).is_err());
     sort_objects(&mut objects);
     assert_eq!(package(&objects), files);
-    for name in files.keys().filter(|n| !n.contains("column") && !n.contains("footprints")) {
+    for name in files.keys().filter(|n| {
+        let late = ["column", "footprints", "levels", "children", "words"];
+        !late.iter().any(|part| n.contains(part))
+    }) {
         let mut broken = files.clone();
         broken.insert(name.clone(), vec![0xff; 40]);
         assert!(City::open(Arc::new(MemorySource::from_iter(broken))).is_err(), "{name}");
@@ -190,4 +193,66 @@ fn a_tree_that_would_overflow_the_stack_is_refused() {
     files.insert("index/tree".to_owned(), deep);
     let error = City::open(Arc::new(MemorySource::from_iter(files))).err().unwrap().to_string();
     assert!(error.contains("too deep") && error.ends_with("index/tree"), "{error}");
+}
+
+#[test]
+fn levels_and_parts_are_kept() {
+    let object = |id: &str, parent: Option<&str>, level| CityObject {
+        id: id.into(),
+        parent: parent.map(str::to_owned),
+        level,
+        ..CityObject::default()
+    };
+    let city = open(&[
+        object("a", Some("d"), CimLevel::Functional),
+        object("b", Some("elsewhere"), CimLevel::Part),
+        object("c", Some("d"), CimLevel::Component),
+        object("d", Some("d"), CimLevel::Frame),
+    ]);
+    assert_eq!(city.children(3).unwrap(), [0, 2]);
+    assert_eq!((city.children(0).unwrap(), city.children(9).unwrap()), (vec![], vec![]));
+    let levels = [0, 1, 2, 3].map(|row| city.object(row).unwrap().unwrap().level);
+    assert_eq!(levels, [CimLevel::Functional, CimLevel::Part, CimLevel::Component, CimLevel::Frame]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn words_find_what_a_scan_finds(
+        texts in prop::collection::vec("[abA 京東-]{0,8}", 30),
+        question in "[aB 京東]{1,5}",
+    ) {
+        let objects: Vec<CityObject> = (0..10)
+            .map(|i| CityObject {
+                id: format!("{i}{}", texts[3 * i]),
+                name: Some(texts[3 * i + 1].clone()),
+                attributes: vec![("note".into(), Value::from(texts[3 * i + 2].as_str()))],
+                ..CityObject::default()
+            })
+            .collect();
+        // Words apart by spaces, and a space wherever the script changes.
+        let words = |text: &str| -> Vec<String> {
+            let mut apart = String::new();
+            for c in text.to_lowercase().replace('-', " ").chars() {
+                if apart.chars().last().is_some_and(|last| "京東".contains(last) != "京東".contains(c)) {
+                    apart.push(' ');
+                }
+                apart.push(c);
+            }
+            apart.split_whitespace().map(str::to_owned).collect()
+        };
+        let asked = words(&question);
+        let has = |o: &CityObject| {
+            let own = [words(&o.id), words(o.name.as_deref().unwrap_or("")), words(o.attribute("note").text().unwrap())];
+            let own = own.concat();
+            let fits = |own: &String, word: &String| {
+                if word.contains(['京', '東']) { own.contains(word.as_str()) } else { own.starts_with(word.as_str()) }
+            };
+            !asked.is_empty() && asked.iter().all(|word| own.iter().any(|own| fits(own, word)))
+        };
+        let expected: Vec<u32> = (0..).zip(&objects).filter(|(_, o)| has(o)).map(|(row, _)| row).collect();
+        let found = open(&objects).query(&Query { text: Some(question), ..Query::default() }).unwrap();
+        prop_assert_eq!(found, expected);
+    }
 }
