@@ -34,8 +34,8 @@ pub enum LogFormat {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Make the demo city
-    #[command(after_help = "Example: veduta demo --size city -o out")]
+    /// Make the demo city and open it
+    #[command(after_help = "Example: veduta demo --headless --size city -o out")]
     Demo(DemoArgs),
     /// Bring sources into one city package
     #[command(after_help = "Example: veduta import buildings.geojson dem.tif image.tif -o town.city --crs EPSG:4547")]
@@ -56,17 +56,23 @@ pub enum Command {
         after_help = "Example: veduta render tokyo.city -o tokyo.png --size 1280x720 --at 2026-07-01T18:30:00+09:00"
     )]
     Render(RenderArgs),
+    /// Open a package in a window
+    #[command(after_help = "Example: veduta view tokyo.city --memory 1024")]
+    View(ViewArgs),
 }
 
 #[derive(Debug, Args, Default)]
 pub struct DemoArgs {
+    /// Draw a picture instead of opening a window
+    #[arg(long)]
+    pub headless: bool,
     /// Same seed, same city
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
     /// small (about 2 000 buildings), city (50 000) or metro (1 000 000)
     #[arg(long, value_parser = demo_size, default_value = "small")]
     pub size: DemoSize,
-    /// Folder for the package [default: a cache folder]
+    /// Folder for the package and the picture [default: a cache folder, and the picture here]
     #[arg(short, long, value_name = "DIR")]
     pub output: Option<PathBuf>,
 }
@@ -196,6 +202,18 @@ pub fn picture_size(text: &str) -> Result<(u32, u32), String> {
         Some((w @ 16..=16_384, h @ 16..=16_384)) => Ok((w, h)),
         _ => Err("expected WIDTHxHEIGHT between 16x16 and 16384x16384".to_owned()),
     }
+}
+
+#[derive(Debug, Args)]
+pub struct ViewArgs {
+    /// City package
+    pub path: PathBuf,
+    /// Full screen, without panels that need a mouse
+    #[arg(long)]
+    pub kiosk: bool,
+    /// Hard limit for tile data, CPU and GPU together, MiB
+    #[arg(long, value_name = "MIB", default_value_t = 1024)]
+    pub memory: u64,
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ pub fn run(arguments: &DemoArgs) -> Result<ExitCode> {
         manifest.triangles,
         begin.elapsed().as_secs_f64()
     );
+    super::viewer::show_demo(arguments, &path)?;
     Ok(ExitCode::SUCCESS)
 }
 

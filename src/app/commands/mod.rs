@@ -9,9 +9,13 @@ mod query;
 mod rasters;
 #[cfg(feature = "viewer")]
 mod render;
+#[cfg(feature = "viewer")]
+mod view;
+#[cfg(feature = "viewer")]
+mod viewer;
 #[cfg(not(feature = "viewer"))]
-#[path = "render_absent.rs"]
-mod render;
+#[path = "viewer_absent.rs"]
+mod viewer;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -31,7 +35,8 @@ pub fn run(command: Command) -> Result<ExitCode> {
         Command::Info(arguments) => info::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Query(arguments) => query::run(&arguments),
-        Command::Render(arguments) => render::run(&arguments),
+        Command::Render(arguments) => viewer::render(&arguments),
+        Command::View(arguments) => viewer::view(&arguments),
     }
 }
 
