@@ -61,6 +61,7 @@ fn decoded_part(content: &TileContent, part: &crate::formats::TilePart, rows: &[
     }
     let feet = feet(&mesh);
     let count = rows.len().max(feet.len()).max(1);
+    let colored = colored(&mesh, count);
     let looks = (0..count)
         .map(|feature| {
             let row = rows.get(feature).copied().unwrap_or(NO_OBJECT);
@@ -70,7 +71,7 @@ fn decoded_part(content: &TileContent, part: &crate::formats::TilePart, rows: &[
                 return ObjectLook { color: [255, 255, 255, 0], flags, base_m: base_m - 100.0, ..Default::default() };
             }
             let mut look = look_of(&content.features, feature, row, base_m);
-            if !mesh.colors.is_empty() && !look.flags.has(ObjectFlags::FACADE) {
+            if colored.get(feature) == Some(&true) && !look.flags.has(ObjectFlags::FACADE) {
                 look.color[3] = 0;
             }
             look
@@ -86,6 +87,17 @@ fn object_rows(features: &FeatureTable) -> Vec<u32> {
         Some(Column::UInt32(rows)) => rows.clone(),
         _ => (0..features.count as u32).collect(),
     }
+}
+
+/// Which features bring colours of their own: where others of the tile do, theirs are white.
+fn colored(mesh: &Mesh, count: usize) -> Vec<bool> {
+    let mut colored = vec![false; count];
+    for (color, feature) in mesh.colors.iter().zip(&mesh.feature_ids) {
+        if let Some(colored) = colored.get_mut(*feature as usize) {
+            *colored |= color[..3] != [255; 3];
+        }
+    }
+    colored
 }
 
 /// Lowest point of each feature, metres from the content centre.
