@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
+use xxhash_rust::xxh3::xxh3_64;
+
 use super::{AggregateTree, Formula, Hierarchy, IndicatorError, ObjectTree};
 use crate::quantity::Timestamp;
 use crate::scene::IndicatorDocument;
@@ -138,7 +140,7 @@ impl Indicators {
             let Some((_, i, group)) = self.due.pop_first() else { break };
             let value = self.compute(i, group);
             let Some(old) = self.indicators[i].groups.get_mut(group as usize) else { continue };
-            if old.value == value {
+            if old.value.map(f64::to_bits) == value.map(f64::to_bits) {
                 continue;
             }
             let row = old.row;
@@ -149,6 +151,22 @@ impl Indicators {
             }
         }
         changed
+    }
+
+    /// A hash over all figures as they stand: with none due it depends on the values that are set alone, bit for bit, not
+    /// on the way to them. So one comes back to an instant by setting what held then, `None` where there was nothing, and
+    /// computing what is due by that.
+    pub fn state_hash(&self) -> u64 {
+        let mut bytes = Vec::new();
+        for (i, indicator) in self.indicators.iter().enumerate() {
+            for group in &indicator.groups {
+                bytes.extend((i as u32).to_le_bytes());
+                bytes.extend(group.row.map_or(u64::MAX, u64::from).to_le_bytes());
+                bytes.push(u8::from(group.value.is_some()));
+                bytes.extend(group.value.unwrap_or_default().to_bits().to_le_bytes());
+            }
+        }
+        xxh3_64(&bytes)
     }
 
     /// How many figures are due.

@@ -11,6 +11,9 @@ use crate::scene::RollupRule;
 ///
 /// An object's own value takes part together with those of what is in it: where a building has a meter and its storeys
 /// too, bind them to different properties.
+///
+/// What is rolled up depends on the values that are set alone, bit for bit: setting what held at an instant, `None` where
+/// there was nothing, is coming back to it.
 #[derive(Debug, Clone)]
 pub struct Rollup {
     hierarchy: Arc<Hierarchy>,
