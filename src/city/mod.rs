@@ -5,7 +5,7 @@ mod object;
 mod suggest;
 mod value;
 
-pub use expression::{AggregateExpression, Expression, ExpressionError, Scope};
+pub use expression::{AggregateExpression, AggregateKind, Expression, ExpressionError, Scope};
 pub use object::{CimLevel, CityObject, LodShape};
 pub use suggest::{did_you_mean, suggest};
 pub use value::Value;

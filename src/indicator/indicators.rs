@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{AggregateTree, Formula, Hierarchy, IndicatorError, ObjectTree};
+use super::{AggregateTree, Hierarchy, IndicatorError, ObjectTree};
+use crate::city::{AggregateExpression, AggregateKind, Expression, Value};
 use crate::quantity::Timestamp;
 use crate::scene::IndicatorDocument;
 
@@ -48,16 +49,78 @@ struct Group {
 #[derive(Debug, Clone)]
 struct Indicator {
     document: IndicatorDocument,
-    formula: Formula,
-    /// By term of the formula.
-    trees: Vec<AggregateTree>,
+    expression: AggregateExpression,
+    /// By aggregate of the expression.
+    terms: Vec<Term>,
     /// By row: whether it is a member; all are where `None`.
     members: Option<Vec<bool>>,
     groups: Vec<Group>,
     /// The group of an object, where there is one for each object of a class.
     group_of_row: BTreeMap<u32, u32>,
-    /// By reference of the formula: which indicator.
+    /// By name that is no member's in the expression: which indicator.
     references: Vec<usize>,
+}
+
+/// One aggregate, kept up to date.
+#[derive(Debug, Clone)]
+struct Term {
+    kind: AggregateKind,
+    /// What of each member.
+    expression: Expression,
+    tree: AggregateTree,
+    /// By object: the values of the expression's names; empty where it has but one, which comes with each change.
+    inputs: BTreeMap<u32, Vec<Option<(f64, Timestamp)>>>,
+}
+
+impl Term {
+    /// A term over members at these places: a member without values may count too, as in `count()` or `coalesce(p, 0)`.
+    fn new(kind: AggregateKind, expression: &Expression, members: impl Iterator<Item = u32>) -> Self {
+        let mut term =
+            Self { kind, expression: expression.clone(), tree: AggregateTree::default(), inputs: BTreeMap::new() };
+        let absent = term.contribution(&[]);
+        if absent.is_some() {
+            members.for_each(|place| term.tree.set(place, absent));
+        }
+        term
+    }
+
+    /// What a member adds whose names have these values.
+    fn contribution(&self, values: &[Option<(f64, Timestamp)>]) -> Option<(f64, Timestamp)> {
+        let known = |name: usize| values.get(name).copied().flatten();
+        let value = self.expression.evaluate_slots(&|name| known(name).map_or(Value::Null, |(v, _)| Value::from(v)));
+        let time = values.iter().flatten().map(|(_, time)| *time).max();
+        Some((self.kind.contribution(&value)?, time.unwrap_or(Timestamp(i64::MIN))))
+    }
+
+    /// Sets a name of the object at a place.
+    fn set(&mut self, row: u32, place: u32, name: usize, value: Option<(f64, Timestamp)>) {
+        let contribution = match self.expression.names().len() {
+            1 => self.contribution(&[value]),
+            count => {
+                let mut values = self.inputs.remove(&row).unwrap_or_else(|| vec![None; count]);
+                values[name] = value;
+                let contribution = self.contribution(&values);
+                if values.iter().any(Option::is_some) {
+                    self.inputs.insert(row, values);
+                }
+                contribution
+            }
+        };
+        self.tree.set(place, contribution);
+    }
+
+    fn value(&mut self, places: Range<u32>) -> Value {
+        let all = self.tree.aggregate(places);
+        let known = |value: f64| if all.count > 0 { Value::from(value) } else { Value::Null };
+        match self.kind {
+            AggregateKind::Count => Value::Int(i64::from(all.count)),
+            AggregateKind::Sum => known(all.sum),
+            AggregateKind::Mean | AggregateKind::Share => all.mean().map_or(Value::Null, Value::from),
+            AggregateKind::Min => known(all.min),
+            AggregateKind::Max => known(all.max),
+            AggregateKind::Last => known(all.last.1),
+        }
+    }
 }
 
 /// All indicators of a scene. A changed value marks the figures above it, [`Indicators::update`] computes as many of them
@@ -66,9 +129,9 @@ struct Indicator {
 pub struct Indicators {
     hierarchy: Arc<Hierarchy>,
     indicators: Vec<Indicator>,
-    /// By property: indicator and term.
-    listeners: BTreeMap<String, Vec<(usize, usize)>>,
-    /// By indicator: those whose formulas name it.
+    /// By property: indicator, term and which of its names.
+    listeners: BTreeMap<String, Vec<[usize; 3]>>,
+    /// By indicator: those whose expressions name it.
     dependents: Vec<Vec<usize>>,
     /// By indicator: its place in an order in which what is needed comes first.
     ranks: Vec<usize>,
@@ -87,12 +150,14 @@ impl Indicators {
         let indicators: Vec<Indicator> =
             documents.iter().map(|d| compile(d, &names, &hierarchy, tree)).collect::<Result<_, _>>()?;
         let ranks = ranks(&indicators)?;
-        let mut listeners: BTreeMap<String, Vec<(usize, usize)>> = BTreeMap::new();
+        let mut listeners: BTreeMap<String, Vec<[usize; 3]>> = BTreeMap::new();
         let mut dependents = vec![Vec::new(); indicators.len()];
         let mut due = BTreeSet::new();
         for (i, indicator) in indicators.iter().enumerate() {
-            for (t, term) in indicator.formula.terms().iter().enumerate() {
-                listeners.entry(term.property.clone()).or_default().push((i, t));
+            for (t, term) in indicator.terms.iter().enumerate() {
+                for (n, name) in term.expression.names().iter().enumerate() {
+                    listeners.entry(name.clone()).or_default().push([i, t, n]);
+                }
             }
             indicator.references.iter().for_each(|needed| dependents[*needed].push(i));
             due.extend((0..indicator.groups.len() as u32).map(|group| (ranks[i], i, group)));
@@ -114,14 +179,12 @@ impl Indicators {
     pub fn set(&mut self, row: u32, property: &str, value: Option<(f64, Timestamp)>) {
         let place = self.hierarchy.span(row);
         let Some(listeners) = self.listeners.get(property).filter(|_| !place.is_empty()) else { return };
-        for &(i, term) in listeners {
+        for &[i, term, name] in listeners {
             let indicator = &mut self.indicators[i];
             if indicator.members.as_ref().is_some_and(|members| !members.get(row as usize).is_some_and(|m| *m)) {
                 continue;
             }
-            let terms = indicator.formula.terms();
-            let value = value.map(|(value, time)| (terms[term].contribution(value), time));
-            indicator.trees[term].set(place.start, value);
+            indicator.terms[term].set(row, place.start, name, value);
             let rank = self.ranks[i];
             if indicator.document.per.is_none() {
                 self.due.insert((rank, i, 0));
@@ -191,8 +254,18 @@ impl Indicators {
         let group = indicator.groups.get(group as usize)?;
         let (row, span) = (group.row, group.span.clone());
         let needed: Vec<Option<f64>> = indicator.references.iter().map(|needed| self.needed(*needed, row)).collect();
-        let Indicator { formula, trees, .. } = self.indicators.get_mut(i)?;
-        formula.value(&mut |term| trees[term].aggregate(span.clone()), &|reference| needed[reference])
+        let Indicator { expression, terms, .. } = self.indicators.get_mut(i)?;
+        let aggregates: Vec<Value> = terms.iter_mut().map(|term| term.value(span.clone())).collect();
+        let other = |name: &str| {
+            let at = expression.names().iter().position(|known| known == name);
+            at.and_then(|at| *needed.get(at)?).map_or(Value::Null, Value::from)
+        };
+        let aggregate = |at: usize| aggregates.get(at).cloned().unwrap_or_default();
+        match expression.evaluate_aggregated(&aggregate, &other) {
+            // A condition over the whole is 1 or 0.
+            Value::Bool(truth) => Some(f64::from(u8::from(truth))),
+            value => value.number().filter(|number| number.is_finite()),
+        }
     }
 
     /// The figure of another indicator for the same object, or its only one.
@@ -238,20 +311,18 @@ fn compile(
     tree: &dyn ObjectTree,
 ) -> Result<Indicator, IndicatorError> {
     let name = || document.name.clone();
-    let formula = Formula::parse(&document.expression).map_err(|error| IndicatorError::Expression {
-        cause: error.cause,
-        column: error.column,
-        indicator: name(),
-    })?;
+    let refuse = |column: usize, cause: String| IndicatorError::Expression { cause, column, indicator: name() };
+    let expression =
+        AggregateExpression::parse(&document.expression).map_err(|error| refuse(error.column, error.message))?;
     let mut references = Vec::new();
-    for needed in formula.references() {
+    for needed in expression.names() {
         let index = names.iter().position(|known| known == needed);
         references.push(index.ok_or_else(|| {
             let at = document.expression.find(needed.as_str()).unwrap_or(0);
             let column = document.expression.get(..at).map_or(0, |before| before.chars().count()) + 1;
             let cause =
                 format!("no indicator is named '{needed}'; a property stands in an aggregate, like sum({needed})");
-            IndicatorError::Expression { cause, column, indicator: name() }
+            refuse(column, cause)
         })?);
     }
     let count = tree.row_count() as usize;
@@ -281,8 +352,10 @@ fn compile(
             }
         }
     }
-    let trees = vec![AggregateTree::default(); formula.terms().len()];
-    Ok(Indicator { document: document.clone(), formula, trees, members, groups, group_of_row, references })
+    let is_member = |row: &u32| members.as_ref().is_none_or(|m: &Vec<bool>| m.get(*row as usize) == Some(&true));
+    let places = || (0..tree.row_count()).filter(is_member).map(|row| hierarchy.span(row).start);
+    let terms = expression.aggregates().map(|(kind, inner)| Term::new(kind, inner, places())).collect();
+    Ok(Indicator { document: document.clone(), expression, terms, members, groups, group_of_row, references })
 }
 
 /// An order in which what is needed comes first (Kahn 1962); an error where indicators need each other.

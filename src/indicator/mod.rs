@@ -15,14 +15,12 @@
 
 mod aggregate_tree;
 mod alarm;
-mod formula;
 mod hierarchy;
 mod indicators;
 mod rollup;
 
 pub use aggregate_tree::{Aggregate, AggregateTree};
 pub use alarm::{AlarmEvent, AlarmPhase, AlarmRule, AlarmSnapshot, Alarms};
-pub use formula::{Formula, FormulaError};
 pub use hierarchy::{Hierarchy, ObjectTree};
 pub use indicators::{IndicatorState, IndicatorValue, Indicators};
 pub use rollup::Rollup;

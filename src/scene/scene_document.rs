@@ -307,7 +307,7 @@ pub struct IndicatorDocument {
     /// As people call it.
     #[serde(default)]
     pub title: Option<String>,
-    /// Expression; `sum(p)`, `mean(p)`, `min(p)`, `max(p)`, `count(p)`, `share(condition)` run over the members.
+    /// Expression; `sum(p)`, `mean(p)`, `min(p)`, `max(p)`, `last(p)`, `count(p)`, `share(condition)` run over the members.
     pub expression: String,
     /// UCUM unit.
     #[serde(default)]

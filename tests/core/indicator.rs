@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use proptest::prelude::*;
+use veduta::city::{AggregateExpression, Scope, Value};
 use veduta::indicator::{
     AlarmEvent, Alarms, Hierarchy, IndicatorError, IndicatorState, Indicators, ObjectTree, Rollup,
 };
@@ -148,7 +149,7 @@ fn thresholds_in_either_direction() {
 #[test]
 fn what_cannot_work_is_refused_with_its_place() {
     for (documents, expected) in [
-        (vec![indicator("a", "sum(power")], "')' is expected here, column 10, in the indicator 'a'"),
+        (vec![indicator("a", "sum(power")], "expected ',' or ')', found the end, column 10, in the indicator 'a'"),
         (
             vec![indicator("a", "1 + power")],
             "no indicator is named 'power'; a property stands in an aggregate, like sum(power), column 5, in the indicator 'a'",
@@ -282,6 +283,47 @@ proptest! {
         prop_assert_eq!(played.state_hash(), hash);
         let worst = played.raised().next().map(|_| Severity::Critical);
         prop_assert_eq!(played.worst(0), worst);
+    }
+
+    /// What is kept up to date by every change is what the expression says of all members at once.
+    #[test]
+    fn indicators_speak_the_language_of_expressions(
+        steps in prop::collection::vec((0_u32..33, any::<bool>(), prop::option::weighted(0.8, -50_i32..50)), 1..80),
+        text in prop::sample::select(vec![
+            "sum(p) - sum(q)", "sum(p * q)", "max(p + q) - min(coalesce(p, 7))", "count()", "count(p)", "count(p is null)",
+            "share(p > q)", "share(p between -10 and 10 and q > 0)", "mean(if(p > 0, p, -p))", "if(count(p) > 3, sum(p), -1)",
+            "max(abs(sum(p)), mean(q))", "round(sum(p) / count(q > 0), 2)", "sum(p) > sum(q)", "coalesce(sum(p), 0)",
+        ]),
+    ) {
+        let per = IndicatorDocument { per: Some("Building".into()), ..indicator("i", text) };
+        let mut played = compile(&[per]).unwrap();
+        let mut held: BTreeMap<(u32, &str), f64> = BTreeMap::new();
+        for (row, first, value) in steps {
+            let name = if first { "p" } else { "q" };
+            let value = value.map(f64::from);
+            played.set(row, name, value.map(|v| (v, seconds(0))));
+            match value {
+                Some(value) => drop(held.insert((row, name), value)),
+                None => drop(held.remove(&(row, name))),
+            }
+        }
+        played.update(usize::MAX);
+        let expression = AggregateExpression::parse(text).unwrap();
+        for (building, figure) in (3..9_u32).zip(played.values()) {
+            let devices = 9 + (building - 3) * 4;
+            let held = &held;
+            let scopes: Vec<_> = std::iter::once(building)
+                .chain(devices..devices + 4)
+                .map(|row| move |name: &str| held.get(&(row, name)).map_or(Value::Null, |v| Value::Float(*v)))
+                .collect();
+            let expected = expression.evaluate(scopes.iter().map(|s| s as &dyn Scope), &|_: &str| Value::Null);
+            let expected = match expected {
+                Value::Bool(truth) => Some(f64::from(u8::from(truth))),
+                value => value.number(),
+            };
+            prop_assert_eq!(figure.row, Some(building));
+            prop_assert_eq!(figure.value, expected, "{} of {}", text, building);
+        }
     }
 
     /// Figures are functions of the values that are there, whatever came before and whichever objects ever had one: so

@@ -14,7 +14,8 @@ use std::fmt;
 
 use crate::city::Value;
 use evaluate::{Meaning, extreme, truth};
-use node::{Aggregate, Node};
+pub use node::AggregateKind;
+use node::Node;
 
 /// What names mean: an object's attributes, a live value, other indicators.
 pub trait Scope {
@@ -108,8 +109,8 @@ impl fmt::Display for Expression {
     }
 }
 
-/// An expression over the members of something: `sum(p)`, `mean(p)`, `min(p)`, `max(p)`, `count(p)`, `count()` and
-/// `share(condition)` run over the members; names outside of them belong to the whole.
+/// An expression over the members of something: `sum(p)`, `mean(p)`, `min(p)`, `max(p)`, `last(p)`, `count(p)`, `count()`
+/// and `share(condition)` run over the members; names outside of them belong to the whole.
 ///
 /// ```
 /// use veduta::city::{AggregateExpression, Scope, Value};
@@ -122,7 +123,7 @@ impl fmt::Display for Expression {
 pub struct AggregateExpression {
     root: Node,
     names: Vec<String>,
-    aggregates: Vec<(Aggregate, Expression)>,
+    aggregates: Vec<(AggregateKind, Expression)>,
 }
 
 impl AggregateExpression {
@@ -146,8 +147,19 @@ impl AggregateExpression {
         names
     }
 
-    /// Its value over `members`, each read once, for the `whole`. Values that are not known do not count; a sum over
-    /// nothing is 0, any other aggregate over nothing is not known.
+    /// The aggregates, in the order in which they are written: what is computed, and over what of each member.
+    pub fn aggregates(&self) -> impl ExactSizeIterator<Item = (AggregateKind, &Expression)> {
+        self.aggregates.iter().map(|(kind, inner)| (*kind, inner))
+    }
+
+    /// Its value for the `whole` where the aggregates, in their order, have the values of `aggregate`: for those who keep
+    /// aggregates up to date.
+    pub fn evaluate_aggregated(&self, aggregate: &dyn Fn(usize) -> Value, whole: &dyn Scope) -> Value {
+        Meaning { name: &|_, name| whole.value(name), aggregate }.of(&self.root)
+    }
+
+    /// Its value over `members`, each read once, the latest last, for the `whole`. Values that are not known do not count;
+    /// a count of nothing is 0, any other aggregate of nothing is not known.
     pub fn evaluate<'a>(&self, members: impl Iterator<Item = &'a dyn Scope>, whole: &dyn Scope) -> Value {
         let mut running: Vec<Running> = self.aggregates.iter().map(|_| Running::default()).collect();
         for member in members {
@@ -157,8 +169,7 @@ impl AggregateExpression {
         }
         let results: Vec<Value> =
             self.aggregates.iter().zip(&running).map(|((kind, _), all)| all.result(*kind)).collect();
-        let aggregate = |index: usize| results.get(index).cloned().unwrap_or_default();
-        Meaning { name: &|_, name| whole.value(name), aggregate: &aggregate }.of(&self.root)
+        self.evaluate_aggregated(&|index| results.get(index).cloned().unwrap_or_default(), whole)
     }
 }
 
@@ -179,6 +190,7 @@ struct Running {
     lost: f64,
     least: Value,
     greatest: Value,
+    last: Value,
 }
 
 impl Running {
@@ -198,19 +210,21 @@ impl Running {
                 if self.sum.abs() >= number.abs() { (self.sum - sum) + number } else { (number - sum) + self.sum };
             self.sum = sum;
         }
+        self.last = value.clone();
         self.least = extreme(&[std::mem::take(&mut self.least), value.clone()], Ordering::Less);
         self.greatest = extreme(&[std::mem::take(&mut self.greatest), value], Ordering::Greater);
     }
 
-    fn result(&self, kind: Aggregate) -> Value {
+    fn result(&self, kind: AggregateKind) -> Value {
         let over = |part: f64, of: u64| if of == 0 { Value::Null } else { Value::from(part / of as f64) };
         match kind {
-            Aggregate::Sum => Value::from(self.sum + self.lost),
-            Aggregate::Mean => over(self.sum + self.lost, self.numbers),
-            Aggregate::Min => self.least.clone(),
-            Aggregate::Max => self.greatest.clone(),
-            Aggregate::Count => Value::Int(self.known as i64),
-            Aggregate::Share => over(self.yes as f64, self.truths),
+            AggregateKind::Sum => over(self.sum + self.lost, self.numbers.min(1)),
+            AggregateKind::Last => self.last.clone(),
+            AggregateKind::Mean => over(self.sum + self.lost, self.numbers),
+            AggregateKind::Min => self.least.clone(),
+            AggregateKind::Max => self.greatest.clone(),
+            AggregateKind::Count => Value::Int(self.known as i64),
+            AggregateKind::Share => over(self.yes as f64, self.truths),
         }
     }
 }

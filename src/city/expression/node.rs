@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 
 use super::Expression;
+use super::evaluate::truth;
 use crate::city::Value;
 
 /// A node. Names carry their slot in the expression's list of names.
@@ -76,33 +77,58 @@ impl Binary {
     }
 }
 
-/// What is computed over the members.
+/// What an aggregate computes over the members' values. Values that are not known do not count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Aggregate {
+pub enum AggregateKind {
+    /// The sum of the numbers; not known of none, as in SQL.
     Sum,
+    /// The arithmetic mean of the numbers.
     Mean,
+    /// The least value.
     Min,
+    /// The greatest value.
     Max,
+    /// The latest value.
+    Last,
+    /// How many values there are that are not false.
     Count,
+    /// What part of the conditions is true, 0 to 1.
     Share,
 }
 
-impl Aggregate {
-    const ALL: [(&'static str, Self); 6] = [
+impl AggregateKind {
+    pub(super) const ALL: [(&'static str, Self); 7] = [
         ("sum", Self::Sum),
         ("mean", Self::Mean),
         ("min", Self::Min),
         ("max", Self::Max),
+        ("last", Self::Last),
         ("count", Self::Count),
         ("share", Self::Share),
     ];
 
-    pub fn from_name(name: &str) -> Option<Self> {
+    pub(super) fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, kind)| *kind)
     }
 
+    /// As it is written.
     pub fn name(self) -> &'static str {
         Self::ALL.iter().find(|(_, kind)| *kind == self).map_or("", |(name, _)| name)
+    }
+
+    /// Whether it takes conditions.
+    pub(super) fn counts(self) -> bool {
+        matches!(self, Self::Count | Self::Share)
+    }
+
+    /// What a member's value adds, as a number; `None` where it does not count. A count is the number of contributions, a
+    /// share their mean.
+    pub fn contribution(self, value: &Value) -> Option<f64> {
+        match self {
+            Self::Count => (!value.is_null() && truth(value) != Some(false)).then_some(1.0),
+            Self::Share => truth(value).map(|truth| f64::from(u8::from(truth))),
+            _ => value.number(),
+        }
     }
 }
 
@@ -165,6 +191,16 @@ impl Node {
         }
     }
 
+    /// Whether its value is a truth value or not known.
+    pub fn is_condition(&self) -> bool {
+        match self {
+            Self::Not(_) | Self::IsNull(_) | Self::Between(_) | Self::In(..) => true,
+            Self::Binary(Binary::Or | Binary::And | Binary::Like, _) => true,
+            Self::Binary(operation, _) => Binary::COMPARISONS.iter().any(|(_, comparison)| comparison == operation),
+            _ => false,
+        }
+    }
+
     /// How tightly the node's text binds; a looser one inside a tighter one needs brackets.
     fn tightness(&self) -> u8 {
         match self {
@@ -183,7 +219,12 @@ impl Node {
     }
 
     /// Writes the node; `least` is how tightly it has to bind where it stands.
-    pub fn write(&self, f: &mut fmt::Formatter<'_>, least: u8, aggregates: &[(Aggregate, Expression)]) -> fmt::Result {
+    pub fn write(
+        &self,
+        f: &mut fmt::Formatter<'_>,
+        least: u8,
+        aggregates: &[(AggregateKind, Expression)],
+    ) -> fmt::Result {
         if self.tightness() < least {
             f.write_str("(")?;
             self.write(f, 0, aggregates)?;
@@ -242,7 +283,7 @@ fn write_case(
     f: &mut fmt::Formatter<'_>,
     branches: &[(Node, Node)],
     otherwise: &Node,
-    aggregates: &[(Aggregate, Expression)],
+    aggregates: &[(AggregateKind, Expression)],
 ) -> fmt::Result {
     f.write_str("case")?;
     for (when, then) in branches {
@@ -256,7 +297,7 @@ fn write_case(
     f.write_str(" end")
 }
 
-fn write_list(f: &mut fmt::Formatter<'_>, list: &[Node], aggregates: &[(Aggregate, Expression)]) -> fmt::Result {
+fn write_list(f: &mut fmt::Formatter<'_>, list: &[Node], aggregates: &[(AggregateKind, Expression)]) -> fmt::Result {
     for (i, node) in list.iter().enumerate() {
         f.write_str(if i == 0 { "(" } else { ", " })?;
         node.write(f, 0, aggregates)?;

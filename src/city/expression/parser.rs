@@ -1,6 +1,6 @@
 //! Tokens to a tree, by recursive descent with a bounded depth.
 
-use super::node::{Aggregate, Binary, Function, Node};
+use super::node::{AggregateKind, Binary, Function, Node};
 use super::token::{Kind, Token, tokens};
 use super::{Expression, ExpressionError};
 use crate::city::{Value, did_you_mean};
@@ -19,13 +19,13 @@ pub(super) struct Parser {
     depth: usize,
     names: Vec<String>,
     /// Whether `sum(p)` and its like are aggregates over members, and what was found of them.
-    aggregates: Option<Vec<(Aggregate, Expression)>>,
+    aggregates: Option<Vec<(AggregateKind, Expression)>>,
 }
 
 pub(super) struct Parsed {
     pub root: Node,
     pub names: Vec<String>,
-    pub aggregates: Vec<(Aggregate, Expression)>,
+    pub aggregates: Vec<(AggregateKind, Expression)>,
 }
 
 type Parse = Result<Node, ExpressionError>;
@@ -244,10 +244,14 @@ impl Parser {
     }
 
     /// An aggregate over the members: the names in it are the members', not the whole's.
-    fn aggregate(&mut self, kind: Aggregate, root: Node, names: usize, aggregates: usize, column: usize) -> Parse {
+    fn aggregate(&mut self, kind: AggregateKind, root: Node, names: usize, aggregates: usize, column: usize) -> Parse {
         let found = self.aggregates.get_or_insert_default();
         if found.len() > aggregates {
             return Err(ExpressionError::new(column, format!("{} cannot run over another aggregate", kind.name())));
+        }
+        if !kind.counts() && root.is_condition() {
+            let cause = format!("{} takes a number, not a condition; count and share take conditions", kind.name());
+            return Err(ExpressionError::new(column, cause));
         }
         let mut inner = Vec::new();
         let root = root.renamed(&mut |name| slot_of(&mut inner, name));
@@ -294,9 +298,9 @@ impl Parser {
         let names_before = self.names.len();
         let aggregates_before = self.aggregates.as_ref().map_or(0, Vec::len);
         let mut arguments = self.arguments()?;
-        let aggregate = Aggregate::from_name(name).filter(|_| self.aggregates.is_some());
+        let aggregate = AggregateKind::from_name(name).filter(|_| self.aggregates.is_some());
         if let Some(kind) =
-            aggregate.filter(|kind| arguments.len() == 1 || arguments.is_empty() && *kind == Aggregate::Count)
+            aggregate.filter(|kind| arguments.len() == 1 || arguments.is_empty() && *kind == AggregateKind::Count)
         {
             let root = arguments.pop().unwrap_or(Node::Constant(Value::Bool(true)));
             return self.aggregate(kind, root, names_before, aggregates_before, column);
@@ -307,7 +311,8 @@ impl Parser {
             return Ok(Node::Case(vec![(condition, then)], Box::new(otherwise)));
         }
         let Some(function) = Function::from_name(name) else {
-            let known: Vec<&str> = Function::ALL.iter().map(|f| f.name()).chain(["if"]).collect();
+            let aggregates = AggregateKind::ALL.iter().map(|(name, _)| *name).filter(|_| self.aggregates.is_some());
+            let known: Vec<&str> = Function::ALL.iter().map(|f| f.name()).chain(["if"]).chain(aggregates).collect();
             let message = format!("there is no function '{name}'{}", did_you_mean(name, &known));
             return Err(ExpressionError::new(column, message));
         };

@@ -102,12 +102,29 @@ fn aggregates_run_over_the_members_and_the_rest_over_the_whole() {
         ("share(p > 2)", Value::Float(0.5)),
         ("sum(p) > limit", Value::Bool(true)),
         ("max(sum(p), limit)", Value::Float(4.0)),
-        ("sum(q)", Value::Float(0.0)),
+        ("last(p)", Value::Float(3.0)),
+        ("sum(q)", Value::Null),
+        ("coalesce(sum(q), 0)", Value::Int(0)),
+        ("count(q > 1)", Value::Int(0)),
         ("mean(q)", Value::Null),
     ] {
         let expression = AggregateExpression::parse(text).unwrap();
         assert_eq!(expression.evaluate(members.iter().map(|m| m as &dyn Scope), &whole), expected, "{text}");
         assert_eq!(AggregateExpression::parse(&expression.to_string()).unwrap(), expression, "{text}");
+    }
+}
+
+#[test]
+fn errors_of_aggregates_name_the_column() {
+    for (text, expected) in [
+        ("sum(power", "expected ',' or ')', found the end, at column 10"),
+        ("1 + median(x)", "there is no function 'median' (did you mean 'mean'?), at column 5"),
+        ("sun(x)", "there is no function 'sun' (did you mean 'sum'?), at column 1"),
+        ("sum(p > 3)", "sum takes a number, not a condition; count and share take conditions, at column 1"),
+        ("share(p ! 3)", "expected ',' or ')', found '!', at column 9"),
+        ("sum(max(sum(p)))", "sum cannot run over another aggregate, at column 1"),
+    ] {
+        assert_eq!(AggregateExpression::parse(text).unwrap_err().to_string(), expected, "{text}");
     }
 }
 
