@@ -30,7 +30,7 @@ pub use json_connector::JsonConnector;
 pub use observation::{Observation, Quality, SourceIndex};
 pub use pattern::StreamPattern;
 pub use queue::{ObservationQueue, QueueCounters};
-pub use recorded::RecordedObservations;
+pub use recorded::{RecordedObservations, ReplayedRecording};
 pub use simulated::{DeviceKind, SimulatedFeed, Storm};
 pub use store::{LatestValue, LiveCity, LiveCounters, LiveSnapshot, Outcome, Reading, ValueState};
 

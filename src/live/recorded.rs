@@ -115,6 +115,95 @@ impl RecordedObservations {
     }
 }
 
+/// A recording that plays as if it were observed now: `[[source]] kind = "csv"`.
+#[derive(Debug, Clone)]
+pub struct ReplayedRecording {
+    recorded: RecordedObservations,
+    /// What the recording's first instant becomes.
+    begin: Timestamp,
+    /// From its first instant to the same in the next round, microseconds; it plays once where there is none.
+    round_us: Option<i64>,
+}
+
+impl ReplayedRecording {
+    /// Plays a recording from its first instant on at `begin`. Where it is to `repeat`, it starts again after its last
+    /// instant and the mean time between its instants.
+    pub fn new(recorded: RecordedObservations, begin: Timestamp, repeat: bool) -> Self {
+        let instants = recorded.points.chunk_by(|a, b| a.0 == b.0).count() as i64;
+        let (first, last) = recorded.span().unwrap_or_default();
+        let span = last.0.saturating_sub(first.0);
+        let pause = if instants > 1 { span / (instants - 1) } else { 1_000_000 };
+        let round_us = (repeat && instants > 0).then(|| span.saturating_add(pause.max(1)));
+        Self { recorded, begin, round_us }
+    }
+
+    /// The recording.
+    pub fn recorded(&self) -> &RecordedObservations {
+        &self.recorded
+    }
+
+    /// The observations after `after` up to and with `until`, by time, then stream; at most `most`, the latest ones.
+    pub fn between(&self, after: Timestamp, until: Timestamp, most: usize) -> Vec<Observation> {
+        let last = self.round_at(until);
+        // Older rounds cannot be among the `most` latest.
+        let enough =
+            i64::try_from(most / self.recorded.len().max(1)).map_or(i64::MAX, |rounds| rounds.saturating_add(1));
+        let rounds = self.round_at(after).max(last.saturating_sub(enough)).max(0)..=last;
+        let mut due: Vec<Observation> = Vec::new();
+        for round in rounds {
+            let shift = self.shift(round);
+            let part = self.recorded.between(minus(after, shift), minus(until, shift));
+            due.extend(part.map(|observation| Observation { time: plus(observation.time, shift), ..observation }));
+        }
+        due.drain(..due.len().saturating_sub(most));
+        due
+    }
+
+    /// The latest observation of each stream up to and with `until`: all that a jump to that instant needs.
+    pub fn latest_at(&self, until: Timestamp) -> Vec<Observation> {
+        let round = self.round_at(until);
+        let mut latest: BTreeMap<Arc<str>, Observation> = BTreeMap::new();
+        for round in [round - 1, round].into_iter().filter(|round| *round >= 0) {
+            let shift = self.shift(round);
+            for observation in self.recorded.latest_at(minus(until, shift)) {
+                let time = plus(observation.time, shift);
+                latest.insert(observation.stream.clone(), Observation { time, ..observation });
+            }
+        }
+        latest.into_values().collect()
+    }
+
+    /// Which round holds an instant; -1 before the first.
+    fn round_at(&self, time: Timestamp) -> i64 {
+        let since = time.0.saturating_sub(self.begin.0);
+        match self.round_us {
+            Some(round) => since.div_euclid(round).max(-1),
+            None => {
+                if since < 0 {
+                    -1
+                } else {
+                    0
+                }
+            }
+        }
+    }
+
+    /// From the recording's time to that of a round, microseconds.
+    fn shift(&self, round: i64) -> i64 {
+        let first = self.recorded.span().unwrap_or_default().0;
+        let begun = self.begin.0.saturating_add(round.saturating_mul(self.round_us.unwrap_or_default()));
+        begun.saturating_sub(first.0)
+    }
+}
+
+fn plus(time: Timestamp, shift: i64) -> Timestamp {
+    Timestamp(time.0.saturating_add(shift))
+}
+
+fn minus(time: Timestamp, shift: i64) -> Timestamp {
+    Timestamp(time.0.saturating_sub(shift))
+}
+
 struct Reader<'d> {
     document: &'d RecordingDocument,
     zone_us: i64,

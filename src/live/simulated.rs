@@ -7,6 +7,10 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::Observation;
 use crate::quantity::Timestamp;
+use crate::scene::SourceDocument;
+
+/// A year: slower is none at all, and instants stay far from the ends of their range.
+const LONGEST_PERIOD_US: i64 = 31_557_600_000_000;
 
 /// What a simulated device measures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -15,6 +19,8 @@ pub enum DeviceKind {
     Power,
     /// PM2.5, micrograms per cubic metre.
     Air,
+    /// Nitrogen dioxide, micrograms per cubic metre.
+    No2,
     /// Water above the gauge's zero, metres.
     WaterLevel,
     /// Occupied places, per cent.
@@ -29,6 +35,7 @@ impl DeviceKind {
         Some(match text {
             "power" => Self::Power,
             "air" => Self::Air,
+            "no2" => Self::No2,
             "water_level" => Self::WaterLevel,
             "parking" => Self::Parking,
             "people" => Self::People,
@@ -42,7 +49,7 @@ impl DeviceKind {
             * match self {
                 Self::Power | Self::WaterLevel | Self::People => 60,
                 Self::Parking => 120,
-                Self::Air => 300,
+                Self::Air | Self::No2 => 300,
             }
     }
 }
@@ -63,6 +70,8 @@ struct Device {
     stream: Arc<str>,
     kind: DeviceKind,
     seed: u64,
+    /// Between two observations, microseconds; the same for all of a kind.
+    period_us: i64,
     /// Its observations stand at this after a multiple of its period, microseconds.
     offset_us: i64,
 }
@@ -87,12 +96,57 @@ impl SimulatedFeed {
     ) -> Self {
         let device = |(stream, kind): (Arc<str>, DeviceKind)| {
             let seed = xxh3_64_with_seed(stream.as_bytes(), seed);
-            let offset_us = (seed % kind.period_us() as u64) as i64;
-            Device { stream, kind, seed, offset_us }
+            Device { stream, kind, seed, period_us: kind.period_us(), offset_us: 0 }
         };
-        let mut devices: Vec<Device> = streams.into_iter().map(device).collect();
-        devices.sort_by(|a, b| (a.kind, a.offset_us, &a.stream).cmp(&(b.kind, b.offset_us, &b.stream)));
-        Self { devices, storms, local_s }
+        let devices = streams.into_iter().map(device).collect();
+        let mut feed = Self { devices, storms, local_s };
+        feed.stagger();
+        feed
+    }
+
+    /// The feed of a scene's source for devices by their attributes `kind` and `stream`; those of another kind have none.
+    /// A device of kind `air` measures PM2.5 and, in a second stream, NO2: `demo/air/x` and `demo/no2/x`.
+    pub fn of_devices<'d>(
+        source: &SourceDocument,
+        devices: impl IntoIterator<Item = (&'d str, &'d str)>,
+        storms: Vec<Storm>,
+        local_s: f64,
+    ) -> Self {
+        let mut streams: Vec<(Arc<str>, DeviceKind)> = Vec::new();
+        for (kind, stream) in devices {
+            let Some(kind) = DeviceKind::parse(kind) else { continue };
+            streams.push((stream.into(), kind));
+            if kind == DeviceKind::Air && stream.contains("/air/") {
+                streams.push((stream.replacen("/air/", "/no2/", 1).into(), DeviceKind::No2));
+            }
+        }
+        let feed = Self::new(source.seed.unwrap_or_default(), streams, storms, local_s);
+        match source.rate_hz {
+            Some(rate_hz) => feed.at_rate(rate_hz),
+            None => feed,
+        }
+    }
+
+    /// The same values observed more or less often: `rate_hz` observations a second by all devices together (on the
+    /// average; no device observes more than once a microsecond). A rate that is not above 0 changes nothing.
+    pub fn at_rate(mut self, rate_hz: f64) -> Self {
+        let own_hz: f64 = self.devices.iter().map(|device| 1e6 / device.kind.period_us() as f64).sum();
+        if rate_hz > 0.0 && rate_hz.is_finite() {
+            for device in &mut self.devices {
+                let period = device.kind.period_us() as f64 * own_hz / rate_hz;
+                device.period_us = (period.round() as i64).clamp(1, LONGEST_PERIOD_US);
+            }
+            self.stagger();
+        }
+        self
+    }
+
+    /// Gives each device its own moment in the period.
+    fn stagger(&mut self) {
+        for device in &mut self.devices {
+            device.offset_us = (device.seed % device.period_us as u64) as i64;
+        }
+        self.devices.sort_by(|a, b| (a.kind, a.offset_us, &a.stream).cmp(&(b.kind, b.offset_us, &b.stream)));
     }
 
     /// The streams: for [`super::LiveCity::announce`].
@@ -104,12 +158,12 @@ impl SimulatedFeed {
     pub fn between(&self, after: Timestamp, until: Timestamp, most: usize) -> Vec<Observation> {
         let mut due: Vec<(Timestamp, &Device)> = Vec::new();
         for devices in self.devices.chunk_by(|a, b| a.kind == b.kind) {
-            let Some(period) = devices.first().map(|device| device.kind.period_us()) else { continue };
+            let Some(period) = devices.first().map(|device| device.period_us) else { continue };
             let first_cycle = after.0.div_euclid(period);
             // Older cycles cannot be among the `most` latest: a whole cycle has one observation of each device.
-            let enough = (most / devices.len().max(1)) as i64 + 2;
+            let enough = i64::try_from(most / devices.len().max(1)).map_or(i64::MAX, |cycles| cycles.saturating_add(2));
             let last_cycle = until.0.div_euclid(period);
-            for cycle in first_cycle.max(last_cycle - enough)..=last_cycle {
+            for cycle in first_cycle.max(last_cycle.saturating_sub(enough))..=last_cycle {
                 let start = cycle * period;
                 let low = devices.partition_point(|device| start + device.offset_us <= after.0);
                 let high = devices.partition_point(|device| start + device.offset_us <= until.0);
@@ -125,7 +179,7 @@ impl SimulatedFeed {
     /// The latest observation of each device up to and with `until`: all that a jump to that instant needs.
     pub fn latest_at(&self, until: Timestamp) -> impl Iterator<Item = Observation> {
         self.devices.iter().map(move |device| {
-            let period = device.kind.period_us();
+            let period = device.period_us;
             let time = (until.0 - device.offset_us).div_euclid(period) * period + device.offset_us;
             self.observation(device, Timestamp(time))
         })
@@ -150,6 +204,12 @@ impl SimulatedFeed {
                 let rush = bell(hour, 8.0, 1.5) + bell(hour, 18.5, 1.8);
                 let washed = 1.0 - 0.6 * self.wetness(time).min(1.0);
                 ((24.0 + 8.0 * own + 14.0 * slow + 16.0 * rush) * washed + 2.0 * fast).max(1.0)
+            }
+            DeviceKind::No2 => {
+                // Traffic makes it, rain hardly washes it out.
+                let rush = bell(hour, 8.0, 1.3) + 0.9 * bell(hour, 18.5, 1.6);
+                let washed = 1.0 - 0.15 * self.wetness(time).min(1.0);
+                ((14.0 + 10.0 * own + 7.0 * slow + 34.0 * rush) * washed + 1.5 * fast).max(1.0)
             }
             DeviceKind::WaterLevel => {
                 // The principal lunar tide, 12.42 h.

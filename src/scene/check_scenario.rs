@@ -1,6 +1,6 @@
 //! What a scenario must satisfy beyond its grammar, alone and against its base scene.
 
-use super::check_scene::{color, not_negative, place, positive, ring, time, unique_names};
+use super::check_scene::{color, not_negative, place, positive, recording, ring, time, unique_names};
 use super::place::{Problems, Spot};
 use super::scenario_document::{
     EditAction, EventAction, RecordingDocument, ScenarioDocument, SimulationDocument, VariantDocument,
@@ -31,7 +31,11 @@ pub(super) fn check(scenario: &ScenarioDocument, base: Option<&SceneDocument>, p
     }
     let span = play_span(scenario);
     scenario.events.iter().enumerate().for_each(|(i, e)| event(e, span, base, &Spot::of("event", i), problems));
-    scenario.recordings.iter().enumerate().for_each(|(i, r)| recording(r, base, &Spot::of("recording", i), problems));
+    scenario
+        .recordings
+        .iter()
+        .enumerate()
+        .for_each(|(i, r)| named_recording(r, base, &Spot::of("recording", i), problems));
     scenario.simulations.iter().enumerate().for_each(|(i, s)| simulation(s, &Spot::of("simulation", i), problems));
     scenario.variants.iter().enumerate().for_each(|(i, v)| variant(v, &Spot::of("variant", i), problems));
     let Some(report) = &scenario.report else { return };
@@ -113,23 +117,18 @@ fn instant(text: &str, key: &str, span: Option<(Timestamp, Timestamp)>, here: &S
     }
 }
 
-fn recording(recording: &RecordingDocument, base: Option<&SceneDocument>, here: &Spot, problems: &mut Problems<'_>) {
-    if recording.files.is_empty() {
-        problems.add(&here.key("files"), "a recording needs at least one file");
+fn named_recording(
+    recorded: &RecordingDocument,
+    base: Option<&SceneDocument>,
+    here: &Spot,
+    problems: &mut Problems<'_>,
+) {
+    recording(recorded, here, problems);
+    if recorded.name.is_empty() {
+        problems.add(here, "a recording of a scenario needs a 'name'");
     }
-    if recording.value_columns.is_empty() {
-        problems.add(&here.key("value_columns"), "a recording needs at least one value column");
-    }
-    if recording.stations.is_some() != recording.station_columns.is_some() {
-        problems.add(here, "'stations' and 'station_columns' go together");
-    }
-    if base.is_some_and(|scene| scene.sources.iter().any(|s| s.name == recording.name)) {
-        problems.add(&here.key("name"), format!("the base scene already has a source '{}'", recording.name));
-    }
-    if let Some(zone) = &recording.zone
-        && Timestamp::parse(&format!("2000-01-01T00:00:00{zone}")).is_err()
-    {
-        problems.add(&here.key("zone"), format!("'{zone}' is no offset; write it like +09:00"));
+    if base.is_some_and(|scene| scene.sources.iter().any(|s| s.name == recorded.name)) {
+        problems.add(&here.key("name"), format!("the base scene already has a source '{}'", recorded.name));
     }
 }
 

@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
+use super::RecordingDocument;
 use super::place::{Problems, Spot};
 use super::scene_document::{
     AlarmDocument, BindingDocument, CameraDocument, CityDocument, Effect, IndicatorDocument, LayerDocument,
@@ -100,14 +101,41 @@ fn source(source: &SourceDocument, here: &Spot, problems: &mut Problems<'_>) {
         SourceKind::Mqtt if !url.starts_with("mqtt://") && !url.starts_with("mqtts://") => {
             problems.add(&here.key("url"), "an mqtt source needs a 'url' that begins with mqtt:// or mqtts://");
         }
-        SourceKind::Csv if url.is_empty() => problems.add(&here.key("url"), "a csv source needs a 'url', its path"),
+        SourceKind::Csv => match &source.recording {
+            Some(recording) if !recording.name.is_empty() => {
+                problems.add(&here.key("recording").key("name"), "the recording of a source has the source's name");
+            }
+            Some(own) => recording(own, &here.key("recording"), problems),
+            None => problems.add(here, "a csv source needs a [source.recording]"),
+        },
         _ => {}
+    }
+    if source.kind != SourceKind::Csv && (source.recording.is_some() || source.repeat) {
+        problems.add(here, "'recording' and 'repeat' belong to a csv source");
     }
     if source.kind == SourceKind::Mqtt && source.topics.is_empty() {
         problems.add(&here.key("topics"), "an mqtt source needs 'topics'");
     }
     if let Some(rate) = source.rate_hz {
         positive(rate, "rate_hz", here, problems);
+    }
+}
+
+/// What recordings of sources and of scenarios must keep to.
+pub(super) fn recording(recording: &RecordingDocument, here: &Spot, problems: &mut Problems<'_>) {
+    if recording.files.is_empty() {
+        problems.add(&here.key("files"), "a recording needs at least one file");
+    }
+    if recording.value_columns.is_empty() {
+        problems.add(&here.key("value_columns"), "a recording needs at least one value column");
+    }
+    if recording.stations.is_some() != recording.station_columns.is_some() {
+        problems.add(here, "'stations' and 'station_columns' go together");
+    }
+    if let Some(zone) = &recording.zone
+        && Timestamp::parse(&format!("2000-01-01T00:00:00{zone}")).is_err()
+    {
+        problems.add(&here.key("zone"), format!("'{zone}' is no offset; write it like +09:00"));
     }
 }
 

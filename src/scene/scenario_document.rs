@@ -160,7 +160,8 @@ pub enum EventAction {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RecordingDocument {
-    /// The source name that bindings see.
+    /// The source name that bindings see; left out in a `[source.recording]`, which has its source's.
+    #[serde(default)]
     pub name: String,
     /// CSV files, relative to the document; `*` matches within a name.
     pub files: Vec<String>,

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::RecordingDocument;
+
 /// A scene: `scenes/NAME.toml`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -170,7 +172,7 @@ pub struct SourceDocument {
     pub name: String,
     /// What it is.
     pub kind: SourceKind,
-    /// `mqtt://host:1883`, `mqtts://host:8883`; a path for `csv`.
+    /// Of an `mqtt` source: `mqtt://host:1883`, `mqtts://host:8883`.
     #[serde(default)]
     pub url: Option<String>,
     /// MQTT topic filters.
@@ -186,10 +188,17 @@ pub struct SourceDocument {
     #[serde(default)]
     pub ca_file: Option<String>,
     /// JSON pointers (RFC 6901) into a payload, by field of the observation: `stream`, `value`, `time`, `quality`,
-    /// `items` (an array of observations). `stream` may instead be a template over the topic: `{1}/{2}`.
+    /// `items` (an array of observations), `longitude`, `latitude` and `height` of the place. `stream` may instead be a
+    /// template over the topic: `{1}/{2}`.
     #[serde(default)]
     pub mapping: BTreeMap<String, String>,
-    /// Observations a second of the simulated feed.
+    /// Of a `csv` source: what is played as if it were observed now. Its name is the source's.
+    #[serde(default)]
+    pub recording: Option<RecordingDocument>,
+    /// Of a `csv` source: it begins again when it is over.
+    #[serde(default)]
+    pub repeat: bool,
+    /// Observations a second of the simulated feed, all devices together; each kind's own pace where left out.
     #[serde(default)]
     pub rate_hz: Option<f64>,
     /// Seed of the simulated feed.
@@ -206,8 +215,15 @@ pub enum SourceKind {
     Simulated,
     /// MQTT 3.1.1.
     Mqtt,
-    /// Recorded observations with place and time.
+    /// Recorded observations, played as if they were observed now.
     Csv,
+}
+
+impl SourceDocument {
+    /// The recording of a `csv` source by the source's name, under which bindings see its streams.
+    pub fn named_recording(&self) -> Option<RecordingDocument> {
+        self.recording.clone().map(|recording| RecordingDocument { name: self.name.clone(), ..recording })
+    }
 }
 
 /// `[[binding]]`: which streams set which property of which objects, and how that shows.

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use veduta::geodesy::Geodetic;
 use veduta::live::{
-    Bindings, DeviceKind, FaultKind, LiveCity, ObjectDirectory, Observation, RecordedObservations, SimulatedFeed,
-    SourceIndex, Storm,
+    Bindings, DeviceKind, FaultKind, LiveCity, ObjectDirectory, Observation, RecordedObservations, ReplayedRecording,
+    SimulatedFeed, SourceIndex, Storm,
 };
 use veduta::quantity::Timestamp;
-use veduta::scene::{Attach, RecordingDocument};
+use veduta::scene::{Attach, RecordingDocument, SourceDocument};
 
 use super::live::{Row, binding, by_id};
 use super::shared_data::shared;
@@ -145,9 +145,9 @@ fn tokyo_air_quality_is_played_and_jumped_in() {
 }
 
 fn feed(seed: u64, storms: Vec<Storm>) -> SimulatedFeed {
-    let kinds = ["power", "air", "water_level", "parking", "people"];
-    let streams = (0..100).map(|i| {
-        let kind = kinds[i % 5];
+    let kinds = ["power", "air", "no2", "water_level", "parking", "people"];
+    let streams = (0..120).map(|i| {
+        let kind = kinds[i % 6];
         (Arc::from(format!("demo/{kind}/{i}")), DeviceKind::parse(kind).unwrap())
     });
     SimulatedFeed::new(seed, streams, storms, 8.0 * 3600.0)
@@ -198,6 +198,7 @@ fn simulated_values_are_believable_and_the_storm_floods() {
     for (kind, least, greatest) in [
         ("power", 0.0, 15.0),
         ("air", 1.0, 75.0),
+        ("no2", 1.0, 90.0),
         ("water_level", 0.05, 1.0),
         ("parking", 0.0, 100.0),
         ("people", 0.0, 150.0),
@@ -209,6 +210,88 @@ fn simulated_values_are_believable_and_the_storm_floods() {
     assert!(flood > 1.6, "the demo's alarm is raised: {flood} m");
     assert_eq!(highest(&wet, "water_level", from, start), highest(&calm, "water_level", from, start));
     assert_ne!(feed(1, Vec::new()).between(from, to, 500), feed(2, Vec::new()).between(from, to, 500));
+}
+
+proptest! {
+    /// A rate changes when things are observed, not what; as many come as it says, however often somebody looks.
+    #[test]
+    fn a_simulated_feed_keeps_its_rate(rate_hz in 0.5..200.0_f64, start in 1_700_000_000_i64..1_800_000_000) {
+        let feed = feed(3, Vec::new()).at_rate(rate_hz);
+        let from = Timestamp(start * 1_000_000);
+        let whole = feed.between(from, from.plus_seconds(1000.0), usize::MAX);
+        let expected = 1000.0 * rate_hz;
+        // One more or less of each device.
+        prop_assert!((whole.len() as f64 - expected).abs() <= 120.0 + 0.001 * expected, "{} {expected}", whole.len());
+        let middle = from.plus_seconds(333.3);
+        let [a, b] = [(from, middle), (middle, from.plus_seconds(1000.0))].map(|(a, b)| feed.between(a, b, usize::MAX));
+        prop_assert_eq!([a, b].concat(), whole);
+    }
+
+    /// Played now, a recording tells what it holds at its own distances, round after round, however the span is cut; a
+    /// jump brings the last of each stream.
+    #[test]
+    fn a_recording_plays_now(
+        rows in prop::collection::vec((0_i64..20, 0_u8..3), 1..20), repeat in any::<bool>(),
+        begin in -50_i64..50, cuts in prop::collection::vec(1_i64..40, 1..8), most in 1_usize..30,
+    ) {
+        let second = |s: i64| Timestamp(1_700_000_000_000_000 + s * 1_000_000);
+        let mut files: Vec<(String, Vec<u8>)> = (0..3).map(|i| (format!("{i}.csv"), b"date,v\n".to_vec())).collect();
+        for (i, (time, station)) in rows.iter().enumerate() {
+            files[usize::from(*station)].1.extend(format!("{},{i}\n", second(*time)).into_bytes());
+        }
+        let document = RecordingDocument {
+            name: "r".into(),
+            time_column: "date".into(),
+            value_columns: vec!["v".into()],
+            ..RecordingDocument::default()
+        };
+        let recorded = RecordedObservations::read(&document, &files, None).unwrap();
+        let (first, last) = recorded.span().unwrap();
+        let replayed = ReplayedRecording::new(recorded.clone(), second(begin), repeat);
+        let mut now = second(-60);
+        let mut played = replayed.between(second(-200), now, usize::MAX);
+        for cut in &cuts {
+            let until = Timestamp(now.0 + cut * 1_000_000);
+            played.extend(replayed.between(now, until, usize::MAX));
+            now = until;
+        }
+        let whole = replayed.between(second(-200), now, usize::MAX);
+        prop_assert_eq!(&whole, &played);
+        prop_assert!(whole.windows(2).all(|w| w[0].time <= w[1].time));
+        prop_assert_eq!(replayed.between(second(-200), now, most), &whole[whole.len().saturating_sub(most)..]);
+        let once: Vec<Observation> = recorded.between(Timestamp(i64::MIN), Timestamp(i64::MAX)).collect();
+        for (i, o) in whole.iter().enumerate() {
+            let (round, own) = (i / once.len(), &once[i % once.len()]);
+            prop_assert!(repeat || round == 0);
+            prop_assert_eq!((&o.stream, &o.value), (&own.stream, &own.value));
+            if round == 0 {
+                prop_assert_eq!(o.time.0 - second(begin).0, own.time.0 - first.0);
+            } else {
+                let since = (o.time.0 - whole[i - once.len()].time.0) as f64;
+                prop_assert!(since > last.seconds_since(first) * 1e6, "a round is longer than the recording");
+            }
+        }
+        if !repeat && now.0 - second(begin).0 >= last.0 - first.0 {
+            prop_assert_eq!(whole.len(), once.len());
+        }
+        for latest in replayed.latest_at(now) {
+            prop_assert_eq!(Some(&latest), whole.iter().rev().find(|o| o.stream == latest.stream));
+        }
+        let streams: std::collections::BTreeSet<_> = whole.iter().map(|o| &o.stream).collect();
+        prop_assert_eq!(replayed.latest_at(now).len(), streams.len());
+    }
+}
+
+/// An air station is two streams; what is no device of the feed is none.
+#[test]
+fn devices_become_streams() {
+    let devices = [("air", "demo/air/air-01"), ("power", "demo/power/p-1"), ("toaster", "demo/toaster/t-1")];
+    let source = SourceDocument { seed: Some(1), rate_hz: Some(30.0), ..SourceDocument::default() };
+    let feed = SimulatedFeed::of_devices(&source, devices, Vec::new(), 0.0);
+    let streams: Vec<&str> = feed.streams().map(|stream| &**stream).collect();
+    assert_eq!(streams, ["demo/power/p-1", "demo/air/air-01", "demo/no2/air-01"]);
+    let minute = feed.between(at("2026-07-01T00:00:00Z"), at("2026-07-01T00:01:00Z"), usize::MAX);
+    assert!((1797..=1803).contains(&minute.len()), "{}", minute.len());
 }
 
 /// The devices' own stream names bind to them by identifier, as in the demo scene.

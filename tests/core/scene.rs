@@ -211,6 +211,23 @@ fn every_problem_is_told_with_its_line() {
 }
 
 #[test]
+fn a_csv_source_needs_its_recording() {
+    let scene = |rest: &str| format!("format_version = 1\n[[source]]\nname = \"air\"\nkind = {rest}");
+    let whole =
+        "\"csv\"\nrepeat = true\n[source.recording]\nfiles = [\"a.csv\"]\ntime_column = \"t\"\nvalue_columns = [\"v\"]";
+    let read = read_scene(&scene(whole), "s.toml", &environment()).unwrap();
+    assert_eq!(read.sources[0].named_recording().unwrap().name, "air");
+    for (rest, expected) in [
+        ("\"csv\"".to_owned(), "s.toml:2:1: a csv source needs a [source.recording]"),
+        (whole.replace("files", "name = \"x\"\nfiles"), "s.toml:7:8: the recording of a source has the source's name"),
+        (whole.replace("[\"v\"]", "[]"), "s.toml:9:17: a recording needs at least one value column"),
+        (whole.replace("\"csv\"", "\"simulated\""), "s.toml:2:1: 'recording' and 'repeat' belong to a csv source"),
+    ] {
+        assert_eq!(scene_problems(&scene(&rest)), [expected]);
+    }
+}
+
+#[test]
 fn bad_expressions_are_told_where_they_stand() {
     let text = SCENE
         .replace("where = \"height > 20\"", "where = \"height >\"")

@@ -122,7 +122,7 @@ fn errors_of_aggregates_name_the_column() {
         ("sun(x)", "there is no function 'sun' (did you mean 'sum'?), at column 1"),
         ("sum(p > 3)", "sum takes a number, not a condition; count and share take conditions, at column 1"),
         ("share(p ! 3)", "expected ',' or ')', found '!', at column 9"),
-        ("sum(max(sum(p)))", "sum cannot run over another aggregate, at column 1"),
+        ("sum(max(sum(p)))", "max cannot run over another aggregate, at column 5"),
     ] {
         assert_eq!(AggregateExpression::parse(text).unwrap_err().to_string(), expected, "{text}");
     }
