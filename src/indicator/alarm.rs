@@ -123,12 +123,13 @@ impl Alarms {
     }
 
     /// Tells the value of a property (or of an indicator, by its name) of an object of a class, observed at `time`; `None`
-    /// where it has none worth believing.
-    pub fn observe(&mut self, row: u32, class: &str, property: &str, value: Option<f64>, time: Timestamp) {
+    /// where it has none worth believing. `own`: the object has a value itself, not only by what is in it; rules that name
+    /// no class watch own values only, so that one device does not raise an alarm on everything that it is part of.
+    pub fn observe(&mut self, row: u32, class: &str, own: bool, property: &str, value: Option<f64>, time: Timestamp) {
         let rules = self.by_property.get(property).cloned().unwrap_or_default();
         for number in rules {
             let Some(rule) = self.rules.get(usize::from(number)) else { continue };
-            if rule.document.class.as_ref().is_none_or(|only| only == class) {
+            if rule.document.class.as_ref().map_or(own, |only| only == class) {
                 self.step(number, row, value, time);
             }
         }

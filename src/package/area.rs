@@ -35,7 +35,7 @@ impl Area {
     }
 
     /// Whether it shares a point with the polygons of `rings` (even-odd: holes are rings too).
-    pub(super) fn touches(&self, rings: &[Vec<DVec2>]) -> bool {
+    pub fn touches(&self, rings: &[Vec<DVec2>]) -> bool {
         match self {
             Self::Point(p) => contains(rings, *p),
             Self::Circle { center, radius_m } => {

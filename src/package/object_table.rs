@@ -208,6 +208,16 @@ impl ObjectTable {
         Ok(self.column(number)?.get(row as usize))
     }
 
+    /// Class of the object in `row`; empty where there is no such row.
+    pub fn class(&self, row: u32) -> Result<&str, PackageError> {
+        Ok(self.column(CLASS)?.text(row as usize).unwrap_or_default())
+    }
+
+    /// Id of what the object in `row` is part of.
+    pub fn parent(&self, row: u32) -> Result<Option<&str>, PackageError> {
+        Ok(self.column(PARENT)?.text(row as usize))
+    }
+
     fn read_once<'t, T: DeserializeOwned>(&self, cell: &'t OnceLock<T>, name: &str) -> Result<&'t T, PackageError> {
         if let Some(value) = cell.get() {
             return Ok(value);

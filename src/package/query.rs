@@ -9,7 +9,7 @@ use super::column::Column;
 use super::object_table::{CLASS, NAME, ObjectTable, PARENT, TREE, invalid};
 use super::spatial_index::SpatialIndex;
 use super::{Manifest, PackageError, Ray};
-use crate::city::{CimLevel, Expression, Value, did_you_mean};
+use crate::city::{CimLevel, Expression, Scope, Value, did_you_mean};
 use crate::geodesy::{Geodetic, SiteFrame};
 use crate::geometry::Bounds;
 use crate::streaming::ByteSource;
@@ -147,6 +147,21 @@ impl City {
         Ok(best)
     }
 
+    /// Row of the object nearest to a place in plan (to its box there) for which `wanted` holds, no farther than
+    /// `within_m`; of equally near ones the lowest row.
+    pub fn nearest_in_plan(&self, place: DVec2, within_m: f64, wanted: &dyn Fn(u32) -> bool) -> Option<u32> {
+        let mut best: Option<(u32, f64)> = None;
+        for (row, distance) in self.index.nearest(place.extend(0.0)) {
+            if distance > best.map_or(within_m, |(_, least)| least) {
+                break;
+            }
+            if best.is_none_or(|(lowest, _)| row < lowest) && wanted(row) {
+                best = Some((row, distance));
+            }
+        }
+        best.map(|(row, _)| row)
+    }
+
     /// Rows of the objects whose box a ray meets and the metres to there, nearest first.
     pub fn along(&self, ray: &Ray) -> Vec<(u32, f64)> {
         let meets = |row: u32| Some((row, ray.distance(self.table.bounds()[row as usize])?));
@@ -211,6 +226,11 @@ impl City {
         }))
     }
 
+    /// What names mean for the object in `row`, as in a [`Query::filter`]; what cannot be read is null.
+    pub fn scope(&self, row: u32) -> impl Scope + '_ {
+        ObjectScope { city: self, row }
+    }
+
     /// Rows of the objects that are part of the one in `row`, rising.
     pub fn children(&self, row: u32) -> Result<Vec<u32>, PackageError> {
         self.table.children(row)
@@ -232,16 +252,18 @@ impl City {
         Ok(area.touches(&[vec![low, DVec2::new(high.x, low.y), high, DVec2::new(low.x, high.y)]]))
     }
 
+    /// Number of the column that a name in an expression means; an alias only where there is no column of the name.
+    pub fn column_called(&self, name: &str) -> Option<usize> {
+        // Attributes come after the object's own columns and win over them.
+        let find = |name: &str| self.table.columns().iter().rposition(|column| column == name);
+        find(name).or_else(|| ALIASES.iter().find(|(alias, _)| *alias == name).and_then(|(_, of)| find(of)))
+    }
+
     fn fields(&self, filter: &Expression) -> Result<Vec<Field<'_>>, QueryError> {
         let columns = self.table.columns();
-        let number = |name: &str| {
-            // Attributes come after the object's own columns and win over them.
-            let find = |name: &str| columns.iter().rposition(|c| c == name);
-            find(name).or_else(|| ALIASES.iter().find(|(alias, _)| *alias == name).and_then(|(_, of)| find(of)))
-        };
         let mut fields = Vec::new();
         for name in filter.names() {
-            fields.push(match number(name) {
+            fields.push(match self.column_called(name) {
                 Some(number) => Field::Column(self.table.column(number)?),
                 None if name == "id" => Field::Id,
                 None => {
@@ -256,6 +278,21 @@ impl City {
         match field {
             Field::Id => Value::from(self.table.id(row)),
             Field::Column(column) => column.get(row as usize),
+        }
+    }
+}
+
+struct ObjectScope<'c> {
+    city: &'c City,
+    row: u32,
+}
+
+impl Scope for ObjectScope<'_> {
+    fn value(&self, name: &str) -> Value {
+        match self.city.column_called(name) {
+            Some(number) => self.city.table.value(self.row, number).unwrap_or_default(),
+            None if name == "id" => Value::from(self.city.table.id(self.row)),
+            None => Value::Null,
         }
     }
 }

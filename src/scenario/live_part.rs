@@ -1,11 +1,14 @@
 //! The live part of a play: recorded and simulated observations applied to the city's live values, step by step.
 
-use std::sync::Arc;
-
+use super::city_live::{CityLive, CityLiveSnapshot};
 use super::event_log::Happening;
 use super::playback::Playable;
-use crate::live::{LiveCity, LiveSnapshot, ObjectDirectory, Observation, SourceIndex};
+use super::state::CityState;
+use crate::live::{Observation, RecordedObservations, SimulatedFeed, SourceIndex};
 use crate::quantity::Timestamp;
+
+/// Observations of a simulated feed in one step at most; a longer step keeps the latest.
+const MOST_OF_A_STEP: usize = 1 << 20;
 
 /// Observations that are known beforehand: a recording, a simulated feed. What it tells depends on the instants alone.
 ///
@@ -39,10 +42,29 @@ impl ObservationFeed for Vec<Observation> {
     }
 }
 
+impl ObservationFeed for RecordedObservations {
+    fn between(&self, after: Timestamp, until: Timestamp) -> Vec<Observation> {
+        RecordedObservations::between(self, after, until).collect()
+    }
+
+    fn latest_at(&self, until: Timestamp) -> Vec<Observation> {
+        RecordedObservations::latest_at(self, until).collect()
+    }
+}
+
+impl ObservationFeed for SimulatedFeed {
+    fn between(&self, after: Timestamp, until: Timestamp) -> Vec<Observation> {
+        SimulatedFeed::between(self, after, until, MOST_OF_A_STEP)
+    }
+
+    fn latest_at(&self, until: Timestamp) -> Vec<Observation> {
+        SimulatedFeed::latest_at(self, until).collect()
+    }
+}
+
 /// Live values that follow the play. Feeds are merged by time; those of one instant come in the order of the feeds.
 pub struct LivePart {
-    city: LiveCity,
-    directory: Arc<dyn ObjectDirectory + Send + Sync>,
+    city: CityLive,
     feeds: Vec<(SourceIndex, Box<dyn ObservationFeed>)>,
     /// The instant of the last step; `None` before the first.
     reached: Option<Timestamp>,
@@ -51,35 +73,31 @@ pub struct LivePart {
 /// A [`LivePart`] at an instant.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LivePartSnapshot {
-    city: LiveSnapshot,
+    city: CityLiveSnapshot,
     reached: Option<Timestamp>,
 }
 
 impl LivePart {
     /// A city without values and what will be observed in it. `city` must stand before the start of the play.
-    pub fn new(
-        city: LiveCity,
-        directory: Arc<dyn ObjectDirectory + Send + Sync>,
-        feeds: Vec<(SourceIndex, Box<dyn ObservationFeed>)>,
-    ) -> Self {
-        Self { city, directory, feeds, reached: None }
+    pub fn new(city: CityLive, feeds: Vec<(SourceIndex, Box<dyn ObservationFeed>)>) -> Self {
+        Self { city, feeds, reached: None }
     }
 
-    /// The values.
-    pub fn city(&self) -> &LiveCity {
+    /// Values, figures and alarms.
+    pub fn city(&self) -> &CityLive {
         &self.city
     }
 
-    /// Hands over the slots that changed since the last call, to be drawn.
-    pub fn take_changes(&mut self, into: &mut Vec<u32>) {
-        self.city.take_changes(into);
+    /// The same, to take the changes that are to be drawn.
+    pub fn city_mut(&mut self) -> &mut CityLive {
+        &mut self.city
     }
 }
 
 impl Playable for LivePart {
     type Snapshot = LivePartSnapshot;
 
-    fn advance(&mut self, to: Timestamp, _happenings: &mut Vec<Happening>) {
+    fn advance(&mut self, to: Timestamp, state: &CityState, happenings: &mut Vec<Happening>) {
         let observed = |feed: &dyn ObservationFeed| match self.reached {
             Some(before) => feed.between(before, to),
             None => feed.latest_at(to),
@@ -90,11 +108,9 @@ impl Playable for LivePart {
         let mut due: Vec<(SourceIndex, Observation)> = self.feeds.iter().flat_map(of_feed).collect();
         // Stable: what one feed tells of one instant stays in its order, and feeds stay in theirs.
         due.sort_by_key(|(_, observation)| observation.time);
-        for (source, observation) in &due {
-            self.city.advance(observation.time);
-            self.city.apply(*source, observation, self.directory.as_ref());
-        }
-        self.city.advance(to);
+        self.city.set_attributes(&state.attributes);
+        self.city.replay(&due, happenings);
+        self.city.advance(to, happenings);
         self.reached = Some(to);
     }
 
@@ -102,7 +118,8 @@ impl Playable for LivePart {
         LivePartSnapshot { city: self.city.snapshot(), reached: self.reached }
     }
 
-    fn restore(&mut self, snapshot: &LivePartSnapshot) {
+    fn restore(&mut self, snapshot: &LivePartSnapshot, state: &CityState) {
+        self.city.set_attributes(&state.attributes);
         self.city.restore(&snapshot.city);
         self.reached = snapshot.reached;
     }
@@ -112,6 +129,6 @@ impl Playable for LivePart {
     }
 
     fn snapshot_bytes(&self) -> usize {
-        self.city.slot_count() as usize * size_of::<crate::live::LatestValue>() + size_of::<LivePartSnapshot>()
+        self.city.snapshot_bytes()
     }
 }

@@ -11,14 +11,18 @@
 //! the number of the step, on nothing else: no clock, no frame rate. The host says how much time went by
 //! ([`Playback::advance`]); seeking restores the keyframe before and replays the steps.
 
+mod city_live;
 mod edits;
 mod event_log;
 mod live_part;
+mod message;
 mod playback;
 mod simulation;
 mod state;
 mod timeline;
+mod variant_city;
 
+pub use city_live::{CityLive, CityLiveSnapshot};
 pub use edits::{AddedModel, CityEdits, VariantEdits};
 pub use event_log::{EventLog, Happening, HappeningKind, IndicatorTable};
 pub use live_part::{LivePart, LivePartSnapshot, ObservationFeed};
@@ -26,6 +30,7 @@ pub use playback::{Playable, Playback};
 pub use simulation::simulation;
 pub use state::{CameraCue, CityState, HandAlarm, ShownMessage};
 pub use timeline::{Action, Event, Timeline};
+pub use variant_city::VariantCity;
 
 /// Why a scenario cannot be played.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -44,6 +49,12 @@ pub enum ScenarioError {
         /// What there is.
         known: String,
     },
+    /// A binding that cannot be used.
+    #[error(transparent)]
+    Live(#[from] crate::live::LiveError),
+    /// An indicator or an alarm that cannot be used.
+    #[error(transparent)]
+    Indicator(#[from] crate::indicator::IndicatorError),
     /// A footprint that is no polygon.
     #[error("the footprint of the edit '{0}' is no polygon")]
     Footprint(String),

@@ -28,32 +28,33 @@ const MOST_HAPPENINGS: usize = 65_536;
 ///
 /// ```
 /// use veduta::quantity::Timestamp;
-/// use veduta::scenario::{Happening, Playable};
+/// use veduta::scenario::{CityState, Happening, Playable};
 /// /// Counts its steps.
 /// struct Counter(u64);
 /// impl Playable for Counter {
 ///     type Snapshot = u64;
-///     fn advance(&mut self, _to: Timestamp, _happenings: &mut Vec<Happening>) { self.0 += 1 }
+///     fn advance(&mut self, _to: Timestamp, _state: &CityState, _happenings: &mut Vec<Happening>) { self.0 += 1 }
 ///     fn snapshot(&self) -> u64 { self.0 }
-///     fn restore(&mut self, snapshot: &u64) { self.0 = *snapshot }
+///     fn restore(&mut self, snapshot: &u64, _state: &CityState) { self.0 = *snapshot }
 ///     fn hash(&self) -> u64 { self.0 }
 /// }
 /// let mut counter = Counter(0);
-/// counter.advance(Timestamp(5), &mut Vec::new());
+/// counter.advance(Timestamp(5), &CityState::default(), &mut Vec::new());
 /// assert_eq!(counter.hash(), 1);
 /// ```
 pub trait Playable {
     /// Everything that `advance` changes.
     type Snapshot;
 
-    /// Goes on to an instant, one step later (or the start, on the first call). Adds what people want to read of.
-    fn advance(&mut self, to: Timestamp, happenings: &mut Vec<Happening>);
+    /// Goes on to an instant, one step later (or the start, on the first call), in the state that events have made by then.
+    /// Adds what people want to read of.
+    fn advance(&mut self, to: Timestamp, state: &CityState, happenings: &mut Vec<Happening>);
 
     /// The state, to come back to.
     fn snapshot(&self) -> Self::Snapshot;
 
-    /// Goes to a snapshot, backwards or forwards.
-    fn restore(&mut self, snapshot: &Self::Snapshot);
+    /// Goes to a snapshot, backwards or forwards, and to the state that events had made then.
+    fn restore(&mut self, snapshot: &Self::Snapshot, state: &CityState);
 
     /// A hash over the state.
     fn hash(&self) -> u64;
@@ -67,9 +68,9 @@ pub trait Playable {
 /// A play without a live part.
 impl Playable for () {
     type Snapshot = ();
-    fn advance(&mut self, _to: Timestamp, _happenings: &mut Vec<Happening>) {}
+    fn advance(&mut self, _to: Timestamp, _state: &CityState, _happenings: &mut Vec<Happening>) {}
     fn snapshot(&self) {}
-    fn restore(&mut self, (): &()) {}
+    fn restore(&mut self, (): &(), _state: &CityState) {}
     fn hash(&self) -> u64 {
         0
     }
@@ -265,7 +266,7 @@ impl<L: Playable> Playback<L> {
         let nearest = nearest.filter(|(step, _)| target < self.step || **step > self.step);
         if let Some((step, keyframe)) = nearest {
             self.state = keyframe.state.clone();
-            self.live.restore(&keyframe.live);
+            self.live.restore(&keyframe.live, &keyframe.state);
             self.step = *step;
         }
         let mut unread = Vec::new();
@@ -292,7 +293,7 @@ impl<L: Playable> Playback<L> {
             happenings.push(Happening { time: event.at, kind: HappeningKind::Event(event.action.clone()) });
         }
         self.state.pass(now);
-        self.live.advance(now, happenings);
+        self.live.advance(now, &self.state, happenings);
         self.step = step;
         if step.is_multiple_of(self.spacing) && !self.keyframes.contains_key(&step) {
             self.keep();

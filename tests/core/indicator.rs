@@ -188,11 +188,11 @@ fn event(time: i64, raised: bool, value: f64) -> AlarmEvent {
 fn an_alarm_waits_is_raised_on_its_building_and_is_cleared() {
     let mut alarms = alarms(10.0, 2.0, 60.0);
     let observe = |alarms: &mut Alarms, t: i64, value: Option<f64>| {
-        alarms.observe(9, "Device", "level", value, seconds(t));
+        alarms.observe(9, "Device", true, "level", value, seconds(t));
         alarms.advance(seconds(t));
         alarms.take_events()
     };
-    alarms.observe(9, "Building", "level", Some(99.0), seconds(0));
+    alarms.observe(9, "Building", true, "level", Some(99.0), seconds(0));
     assert_eq!(observe(&mut alarms, 0, Some(11.0)), []);
     assert_eq!(observe(&mut alarms, 30, Some(9.0)), [], "back before its time");
     assert_eq!(observe(&mut alarms, 40, Some(12.0)), []);
@@ -219,7 +219,7 @@ fn an_alarm_waits_is_raised_on_its_building_and_is_cleared() {
 #[test]
 fn an_alarm_is_raised_by_time_alone() {
     let mut alarms = alarms(10.0, 0.0, 60.0);
-    alarms.observe(9, "Device", "level", Some(11.0), seconds(0));
+    alarms.observe(9, "Device", true, "level", Some(11.0), seconds(0));
     alarms.advance(seconds(59));
     assert_eq!(alarms.take_events(), []);
     alarms.advance(seconds(500));
@@ -234,7 +234,7 @@ proptest! {
         let mut alarms = alarms(10.0, 4.0, 0.0);
         let mut raised = false;
         for (t, value) in values.into_iter().enumerate() {
-            alarms.observe(9, "Device", "level", Some(value), seconds(t as i64));
+            alarms.observe(9, "Device", true, "level", Some(value), seconds(t as i64));
             let events = alarms.take_events();
             if value > 6.0 && value <= 10.0 {
                 prop_assert!(events.is_empty());
@@ -262,7 +262,7 @@ proptest! {
                     (now..now + wait).step_by(frame as usize).for_each(|t| alarms.advance(seconds(t)));
                 }
                 now += wait;
-                alarms.observe(9, "Device", "level", *value, seconds(now));
+                alarms.observe(9, "Device", true, "level", *value, seconds(now));
                 log.extend(alarms.take_events());
             }
             (log, now)

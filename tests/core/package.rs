@@ -47,7 +47,8 @@ fn package(objects: &[CityObject]) -> std::collections::BTreeMap<String, Vec<u8>
     files
 }
 
-fn open(objects: &[CityObject]) -> City {
+/// A city of these objects, sorted by id.
+pub fn open(objects: &[CityObject]) -> City {
     City::open(Arc::new(MemorySource::from_iter(package(objects)))).unwrap()
 }
 

@@ -3,13 +3,21 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use veduta::city::Value;
-use veduta::live::{Bindings, LiveCity, Observation, SourceIndex, ValueState};
+use veduta::city::{CityObject, Value};
+use veduta::live::{Observation, SourceIndex};
+use veduta::package::sort_objects;
 use veduta::quantity::Timestamp;
-use veduta::scenario::{Happening, HappeningKind, LivePart, ObservationFeed, Playable, Playback, Timeline};
-use veduta::scene::{BindingDocument, EventAction, EventDocument, ScenarioDocument, Severity, TimeDocument};
+use veduta::scenario::{
+    CityEdits, CityLive, CityState, Happening, HappeningKind, LivePart, ObservationFeed, Playable, Playback, Timeline,
+    VariantCity,
+};
+use veduta::scene::{
+    AlarmDocument, BindingDocument, EventAction, EventDocument, IndicatorDocument, RollupRule, ScenarioDocument,
+    SceneDocument, Severity, TimeDocument,
+};
 
-use crate::live::{Row, binding, by_id};
+use crate::live::{binding, by_id};
+use crate::package::open;
 
 const START: &str = "2026-07-01T06:00:00Z";
 
@@ -37,7 +45,7 @@ struct Memory {
 impl Playable for Memory {
     type Snapshot = u64;
 
-    fn advance(&mut self, to: Timestamp, happenings: &mut Vec<Happening>) {
+    fn advance(&mut self, to: Timestamp, _state: &CityState, happenings: &mut Vec<Happening>) {
         self.state = (self.state ^ to.0 as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(17);
         if self.state.is_multiple_of(7) {
             let (alarm, object) = ("seven".to_owned(), self.state.to_string());
@@ -49,7 +57,7 @@ impl Playable for Memory {
         self.state
     }
 
-    fn restore(&mut self, snapshot: &u64) {
+    fn restore(&mut self, snapshot: &u64, _state: &CityState) {
         self.state = *snapshot;
     }
 
@@ -206,14 +214,69 @@ fn senseless_time_lines_are_refused() {
     assert!(Timeline::new(&ScenarioDocument::default()).is_err());
 }
 
-/// Two feeds of observations on three buildings: some bound, some stale soon, some twice at one instant.
+/// A campus with two buildings of two devices each, and a device that stands alone.
+fn campus() -> Arc<VariantCity> {
+    let object = |id: &str, class: &str, parent: Option<&str>| CityObject {
+        id: id.into(),
+        class: class.into(),
+        parent: parent.map(str::to_owned),
+        attributes: vec![("area".into(), Value::Float(100.0))],
+        ..CityObject::default()
+    };
+    let mut objects = vec![
+        object("campus", "Campus", None),
+        object("H1", "Building", Some("campus")),
+        object("H2", "Building", Some("campus")),
+        object("D0", "Device", Some("H1")),
+        object("D1", "Device", Some("H1")),
+        object("D2", "Device", Some("H2")),
+        object("D3", "Device", None),
+    ];
+    sort_objects(&mut objects);
+    Arc::new(VariantCity::new(Arc::new(open(&objects)), &CityEdits::default()).unwrap())
+}
+
+fn campus_scene() -> SceneDocument {
+    let stale = BindingDocument { stale_after_s: Some(20.0), ..binding("{d}/power", by_id("{d}"), "power") };
+    let bindings =
+        vec![BindingDocument { rollup: RollupRule::Sum, ..stale }, binding("{d}/level", by_id("{d}"), "level")];
+    let indicator = |name: &str, expression: &str, per: Option<&str>| IndicatorDocument {
+        name: name.into(),
+        expression: expression.into(),
+        per: per.map(str::to_owned),
+        ..IndicatorDocument::default()
+    };
+    let alarm = |name: &str, property: &str, class: Option<&str>, above: f64, for_s: f64| AlarmDocument {
+        name: name.into(),
+        message: "{name} at {format(value, 1)}".into(),
+        property: property.into(),
+        class: class.map(str::to_owned),
+        above: Some(above),
+        hysteresis: 0.5,
+        for_s,
+        ..AlarmDocument::default()
+    };
+    SceneDocument {
+        bindings,
+        indicators: vec![
+            indicator("load", "sum(power)", Some("Building")),
+            indicator("density", "sum(power) / sum(area)", None),
+            indicator("level", "mean(level)", None),
+        ],
+        alarms: vec![
+            alarm("device", "power", None, 3.0, 0.0),
+            alarm("building", "power", Some("Building"), 4.0, 10.0),
+            alarm("city", "level", None, 1.0, 0.0),
+        ],
+        ..SceneDocument::default()
+    }
+}
+
 fn live_part(observations: &[(f64, u8, f64)]) -> LivePart {
-    let stale = BindingDocument { stale_after_s: Some(20.0), ..binding("{b}/power", by_id("{b}"), "power") };
-    let bindings = Bindings::compile(&[stale, binding("{b}/level", by_id("{b}"), "level")], &["a", "b"]).unwrap();
     let mut feeds: [Vec<Observation>; 2] = [Vec::new(), Vec::new()];
     for (at, stream, value) in observations {
         let property = if stream & 4 == 0 { "power" } else { "level" };
-        let name = format!("B{}/{property}", stream & 3);
+        let name = format!("D{}/{property}", stream & 3);
         let observation = Observation::number(name, start().plus_seconds(*at), *value);
         feeds[usize::from(stream >> 3 & 1)].push(observation);
     }
@@ -222,36 +285,89 @@ fn live_part(observations: &[(f64, u8, f64)]) -> LivePart {
         (SourceIndex(number), Box::new(feed) as Box<dyn ObservationFeed>)
     });
     let before = start().plus_seconds(-1.0);
-    LivePart::new(LiveCity::new(bindings, before), Arc::new(Row(3)), feeds.collect())
+    LivePart::new(CityLive::new(&campus_scene(), &["a", "b"], campus(), before).unwrap(), feeds.collect())
+}
+
+/// Everything of the live state that can be seen, without its hash.
+fn seen(playback: &Playback<LivePart>) -> String {
+    let city = playback.live().city();
+    let latest = city.latest();
+    let mut readings: Vec<_> = (0..latest.slot_count())
+        .filter_map(|slot| latest.reading(slot))
+        .filter_map(|r| Some((r.row, r.property, r.state, r.latest?.value.clone(), city.rolled_up(r.row, r.property))))
+        .collect();
+    readings.sort_by_key(|reading| (reading.0, reading.1));
+    let figures: Vec<_> = city.indicators().values().map(|f| (f.row, f.value.map(f64::to_bits), f.state)).collect();
+    let raised: Vec<_> = city.alarms().raised().map(|(rule, row, ..)| (rule.document.name.clone(), row)).collect();
+    format!("{readings:?} {figures:?} {raised:?}")
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
-    /// Live values too are where playing leads, for any order of seeks: values, and whether they are stale.
+    /// Live values too are where playing leads, for any order of seeks: values and whether they are stale, roll-ups,
+    /// indicators to the last bit, alarms.
     #[test]
     fn live_values_seek_exactly(
         observations in proptest::collection::vec((-50.0..400.0_f64, 0_u8..16, -5.0..5.0_f64), 0..200),
+        areas in proptest::collection::vec((0.0..400.0_f64, 1_i64..500), 0..4),
         seeks in proptest::collection::vec(0.0..1.0_f64, 1..15),
     ) {
-        let timeline = Timeline::new(&document(400.0, 1.5, vec![])).unwrap();
-        let readings = |playback: &Playback<LivePart>| {
-            let city = playback.live().city();
-            let mut all: Vec<(u32, u16, ValueState, Value)> = (0..city.slot_count())
-                .filter_map(|slot| city.reading(slot))
-                .filter_map(|r| Some((r.row, r.property, r.state, r.latest?.value.clone())))
-                .collect();
-            all.sort_by_key(|reading| (reading.0, reading.1));
-            (playback.state_hash(), all)
+        let set = |(at, area): (f64, i64)| {
+            let value = toml::Value::Integer(area);
+            (at, EventAction::Set { object: "H1".into(), property: "area".into(), value })
         };
+        let timeline = Timeline::new(&document(400.0, 1.5, areas.into_iter().map(set).collect())).unwrap();
+        let state = |playback: &Playback<LivePart>| (playback.state_hash(), seen(playback));
         let mut played = Playback::new(timeline.clone(), live_part(&observations));
-        let mut expected = vec![readings(&played)];
+        let mut expected = vec![state(&played)];
         while played.play_step() {
-            expected.push(readings(&played));
+            expected.push(state(&played));
         }
         let mut sought = Playback::new(timeline, live_part(&observations));
         for part in seeks {
             sought.seek(start().plus_seconds(part * 400.0));
-            prop_assert_eq!(readings(&sought), expected[sought.step_number() as usize].clone());
+            prop_assert_eq!(state(&sought), expected[sought.step_number() as usize].clone());
         }
     }
+}
+
+#[test]
+fn values_roll_up_feed_figures_and_raise_alarms() {
+    let observations = [(1.0, 0, 2.0), (2.0, 1, 3.5), (5.0, 2, 1.0), (20.0, 1, 0.5), (30.0, 5, 2.0), (31.0, 5, 0.2)];
+    let mut played = Playback::new(Timeline::new(&document(60.0, 1.0, vec![])).unwrap(), live_part(&observations));
+    let figures = |played: &Playback<LivePart>| -> Vec<Option<f64>> {
+        played.live().city().indicators().values().map(|figure| figure.value).collect()
+    };
+    assert_eq!(figures(&played), [None, None, None, None], "nothing is known at the start");
+    played.seek(start().plus_seconds(5.0));
+    assert_eq!(figures(&played), [Some(5.5), Some(1.0), Some(6.5 / 700.0), None]);
+    let mut log = Vec::new();
+    let mut played = Playback::new(Timeline::new(&document(60.0, 1.0, vec![])).unwrap(), live_part(&observations));
+    while played.play_step() {
+        log.extend(played.take_happenings());
+    }
+    let told: Vec<(f64, String)> = log
+        .iter()
+        .map(|happening| {
+            let what = match &happening.kind {
+                HappeningKind::AlarmRaised { alarm, object, message, .. } => format!("{alarm} {object}: {message}"),
+                HappeningKind::AlarmCleared { alarm, object } => format!("{alarm} {object} cleared"),
+                HappeningKind::Event(_) => String::new(),
+            };
+            (happening.time.seconds_since(start()), what)
+        })
+        .collect();
+    let expected = [
+        (2.0, "device D1:  at 3.5"),
+        (12.0, "building H1:  at 5.5"),
+        (20.0, "device D1 cleared"),
+        (20.0, "building H1 cleared"),
+        (30.0, "city D1:  at 2.0"),
+        (30.0, "city :  at 2.0"),
+        (31.0, "city D1 cleared"),
+        (31.0, "city  cleared"),
+    ];
+    assert_eq!(told, expected.map(|(at, what)| (at, what.to_owned())));
+    // Values older than 20 s are worth nothing; the figures are unknown again.
+    assert_eq!(figures(&played), [None, None, None, Some(0.2)]);
 }
