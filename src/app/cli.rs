@@ -51,14 +51,23 @@ pub enum Command {
         after_help = "Example: veduta query tokyo.city --bbox 139.74,35.67,139.76,35.69 --where \"height > 100 and class = 'Building'\""
     )]
     Query(QueryArgs),
-    /// Draw a picture of a package without a window
+    /// Draw a picture of a scene or package without a window
     #[command(
         after_help = "Example: veduta render tokyo.city -o tokyo.png --size 1280x720 --at 2026-07-01T18:30:00+09:00"
     )]
     Render(RenderArgs),
-    /// Open a package in a window
+    /// Open a scene or package in a window
     #[command(after_help = "Example: veduta view tokyo.city --memory 1024")]
     View(ViewArgs),
+    /// Play a scenario in a window, or write its frames, figures and event log
+    #[command(after_help = "Example: veduta play scenes/demo.scenario.toml --headless --out run")]
+    Play(PlayArgs),
+    /// Run a simulation of a scenario to a recording
+    #[command(after_help = "Example: veduta simulate scenes/demo.scenario.toml -o storm.run")]
+    Simulate(SimulateArgs),
+    /// Measure this machine with the product's own benchmarks; JSON out
+    #[command(after_help = "Example: veduta bench live")]
+    Bench(BenchArgs),
 }
 
 #[derive(Debug, Args, Default)]
@@ -171,25 +180,38 @@ pub struct QueryArgs {
     pub format: QueryFormat,
 }
 
+/// What the commands that draw have in common.
+#[derive(Debug, Clone, Args)]
+pub struct SceneArgs {
+    /// Scene, scenario or package
+    pub path: PathBuf,
+    /// Variant of a scenario
+    #[arg(long, value_name = "NAME")]
+    pub variant: Option<String>,
+    /// Hard limit for tile data, CPU and GPU together, MiB
+    #[arg(long, value_name = "MIB", default_value_t = 1024, value_parser = clap::value_parser!(u64).range(16..=1 << 20))]
+    pub memory: u64,
+}
+
 #[derive(Debug, Args)]
 pub struct RenderArgs {
-    /// City package
-    pub path: PathBuf,
+    #[command(flatten)]
+    pub scene: SceneArgs,
     /// The picture to write
     #[arg(short, long, value_name = "OUT.png")]
     pub output: PathBuf,
     /// Width and height in pixels
     #[arg(long, value_name = "WxH", default_value = "1280x720", value_parser = picture_size)]
     pub size: (u32, u32),
-    /// Longitude, latitude, height above the ellipsoid, heading and pitch
-    #[arg(long, value_name = "LON,LAT,H,HEADING,PITCH", allow_hyphen_values = true)]
+    /// Name of a camera of the scene, or longitude, latitude, height above the ellipsoid, heading and pitch
+    #[arg(long, value_name = "NAME|LON,LAT,H,HEADING,PITCH", allow_hyphen_values = true)]
     pub camera: Option<String>,
-    /// Sun of this time (RFC 3339)
+    /// Sun, live values and play of this time (RFC 3339)
     #[arg(long, value_name = "TIME")]
     pub at: Option<String>,
-    /// Hard limit for tile data, CPU and GPU together, MiB
-    #[arg(long, value_name = "MIB", default_value_t = 1024)]
-    pub memory: u64,
+    /// Highlight an object and show its attributes
+    #[arg(long, value_name = "ID")]
+    pub select: Option<String>,
     /// Write counters (tiles, bytes, frames, milliseconds) as JSON
     #[arg(long, value_name = "FILE.json")]
     pub stats: Option<PathBuf>,
@@ -206,14 +228,59 @@ pub fn picture_size(text: &str) -> Result<(u32, u32), String> {
 
 #[derive(Debug, Args)]
 pub struct ViewArgs {
-    /// City package
-    pub path: PathBuf,
+    #[command(flatten)]
+    pub scene: SceneArgs,
     /// Full screen, without panels that need a mouse
     #[arg(long)]
     pub kiosk: bool,
-    /// Hard limit for tile data, CPU and GPU together, MiB
-    #[arg(long, value_name = "MIB", default_value_t = 1024)]
-    pub memory: u64,
+}
+
+#[derive(Debug, Args)]
+pub struct PlayArgs {
+    #[command(flatten)]
+    pub scene: SceneArgs,
+    /// Played seconds in a second, 0.1 to 1000; without a window, played seconds between two pictures
+    #[arg(long, value_name = "X", value_parser = speed)]
+    pub speed: Option<f64>,
+    /// Write frames, figures and the event log into --out instead of opening a window
+    #[arg(long, requires = "out")]
+    pub headless: bool,
+    /// Folder for --headless
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Width and height of the frames
+    #[arg(long, value_name = "WxH", default_value = "1280x720", value_parser = picture_size)]
+    pub size: (u32, u32),
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    let speed = text.parse().ok().filter(|speed: &f64| (0.1..=1e6).contains(speed));
+    speed.ok_or_else(|| "expected a number from 0.1 on".to_owned())
+}
+
+#[derive(Debug, Args)]
+pub struct SimulateArgs {
+    /// Scenario
+    pub scenario: PathBuf,
+    /// Which simulation of it, where it has several
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Variant of the scenario
+    #[arg(long, value_name = "NAME")]
+    pub variant: Option<String>,
+    /// The recording to write
+    #[arg(short, long, value_name = "RUN")]
+    pub output: PathBuf,
+    /// Print the facts as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    /// Which; all that need no package where left out
+    #[arg(value_parser = ["live", "flood"])]
+    pub name: Option<String>,
 }
 
 #[cfg(test)]

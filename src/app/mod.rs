@@ -8,11 +8,16 @@ mod cli;
 mod commands;
 #[cfg(feature = "viewer")]
 pub mod desktop;
+pub mod documents;
+pub mod feeds;
 #[cfg(feature = "viewer")]
 pub mod graphics;
 mod log;
 #[cfg(feature = "viewer")]
 pub mod offscreen;
+mod progress;
+pub mod runs;
+pub mod stage;
 
 use std::process::ExitCode;
 

@@ -15,7 +15,7 @@ use crate::scene::{Attach, BindingDocument};
 const FRAME_BUDGET: usize = 8192;
 
 /// Rates of the steps a live value goes through.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub struct LiveBench {
     /// Bound objects.
     pub objects: u32,

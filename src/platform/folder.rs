@@ -137,6 +137,26 @@ fn refused(error: &std::io::Error, path: &Path) -> SinkError {
     SinkError { cause: error.to_string(), name: path.display().to_string() }
 }
 
+/// Writes a file beside its target and renames it into place: a reader never sees half of it.
+pub fn write_atomically(target: &Path, bytes: &[u8]) -> Result<(), SinkError> {
+    let target = std::path::absolute(target).map_err(|e| refused(&e, target))?;
+    let (Some(parent), Some(name)) = (target.parent(), target.file_name()) else {
+        return Err(SinkError { cause: "not a file's name".to_owned(), name: target.display().to_string() });
+    };
+    let partial = parent.join(format!(".{}.partial", name.to_string_lossy()));
+    let write = || {
+        let mut file = File::create(&partial)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&partial, &target)
+    };
+    write().map_err(|e| {
+        // Nothing can be done about a failure here: the first one is told.
+        let _ = fs::remove_file(&partial);
+        refused(&e, &target)
+    })
+}
+
 impl PackageSink for AtomicFolder {
     fn write(&mut self, name: &str, bytes: &[u8]) -> Result<(), SinkError> {
         let path = self.partial.join(name);

@@ -12,7 +12,7 @@ mod source_files;
 pub mod transport;
 
 #[cfg(not(target_arch = "wasm32"))]
-pub use folder::{AtomicFolder, FolderSource};
+pub use folder::{AtomicFolder, FolderSource, write_atomically};
 #[cfg(not(target_arch = "wasm32"))]
 pub use interrupt::Interrupt;
 #[cfg(not(target_arch = "wasm32"))]

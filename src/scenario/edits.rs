@@ -44,7 +44,13 @@ impl<'d> VariantEdits<'d> {
             Some(name) => {
                 Some(document.variants.iter().find(|v| v.name == name).ok_or_else(|| ScenarioError::NoVariant {
                     name: name.to_owned(),
-                    known: document.variants.iter().map(|v| v.name.as_str()).collect::<Vec<_>>().join(", "),
+                    known: match &document.variants[..] {
+                        [] => "the scenario has no variants".to_owned(),
+                        known => {
+                            let names: Vec<&str> = known.iter().map(|v| v.name.as_str()).collect();
+                            format!("there are: {}", names.join(", "))
+                        }
+                    },
                 })?)
             }
         };

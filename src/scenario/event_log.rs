@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde_json::{Map, json};
 
 use super::timeline::Action;
+use crate::indicator::{IndicatorState, IndicatorValue};
 use crate::quantity::Timestamp;
 use crate::scene::Severity;
 
@@ -133,34 +134,34 @@ impl EventLog {
     }
 }
 
-/// Indicators by time, one column each.
+/// Figures by time: a line for each figure, so that a figure for each of many buildings needs no column of its own.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct IndicatorTable {
-    columns: Vec<String>,
-    rows: Vec<(Timestamp, Vec<Option<f64>>)>,
-}
+pub struct IndicatorTable(String);
 
 impl IndicatorTable {
-    /// An empty table with these indicators.
-    pub fn new(columns: Vec<String>) -> Self {
-        Self { columns, rows: Vec::new() }
-    }
-
-    /// Adds the values of an instant, in the order of the columns; `None` where there is no value.
-    pub fn add(&mut self, time: Timestamp, values: Vec<Option<f64>>) {
-        self.rows.push((time, values));
+    /// Adds the figures of an instant: indicator, object (empty for the city or an area), value, unit, state.
+    pub fn add<'i>(&mut self, time: Timestamp, figures: impl IntoIterator<Item = (IndicatorValue<'i>, &'i str)>) {
+        let time = time.to_string();
+        for (figure, object) in figures {
+            let value = figure.value.map_or_else(String::new, |value| value.to_string());
+            let unit = figure.indicator.unit.as_deref().unwrap_or_default();
+            let cells = [&time, figure.indicator.name.as_str(), object, &value, unit, state_word(figure.state)];
+            self.0.push_str(&csv_line(cells.into_iter()));
+        }
     }
 
     /// CSV (RFC 4180) with a header line.
     pub fn csv(&self) -> String {
-        let mut out = csv_line(std::iter::once("time").chain(self.columns.iter().map(String::as_str)));
-        for (time, values) in &self.rows {
-            let number = |i: usize| values.get(i).copied().flatten().map_or_else(String::new, |v| v.to_string());
-            let cells: Vec<String> =
-                std::iter::once(time.to_string()).chain((0..self.columns.len()).map(number)).collect();
-            out.push_str(&csv_line(cells.iter().map(String::as_str)));
-        }
-        out
+        csv_line(["time", "indicator", "object", "value", "unit", "state"].into_iter()) + &self.0
+    }
+}
+
+fn state_word(state: IndicatorState) -> &'static str {
+    match state {
+        IndicatorState::Unknown => "unknown",
+        IndicatorState::Normal => "normal",
+        IndicatorState::Warning => "warning",
+        IndicatorState::Critical => "critical",
     }
 }
 
@@ -175,6 +176,7 @@ fn csv_line<'c>(cells: impl Iterator<Item = &'c str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scene::IndicatorDocument;
 
     #[test]
     fn logs_are_lines_of_json_and_quoted_csv() {
@@ -196,9 +198,20 @@ mod tests {
     }
 
     #[test]
-    fn indicators_without_a_value_are_empty_cells() {
-        let mut table = IndicatorTable::new(vec!["power".into(), "water".into()]);
-        table.add(Timestamp(0), vec![Some(1.5), None]);
-        assert_eq!(table.csv(), "time,power,water\r\n1970-01-01T00:00:00Z,1.5,\r\n");
+    fn figures_without_a_value_are_empty_cells() {
+        let document = IndicatorDocument { name: "power".into(), unit: Some("kW".into()), ..Default::default() };
+        let figure = |value, state| IndicatorValue { indicator: &document, row: None, value, state };
+        let mut table = IndicatorTable::default();
+        table.add(
+            Timestamp(0),
+            [(figure(Some(1.5), IndicatorState::Warning), "H,1"), (figure(None, IndicatorState::Unknown), "")],
+        );
+        let lines = [
+            "time,indicator,object,value,unit,state",
+            "1970-01-01T00:00:00Z,power,\"H,1\",1.5,kW,warning",
+            "1970-01-01T00:00:00Z,power,,,kW,unknown",
+            "",
+        ];
+        assert_eq!(table.csv(), lines.join("\r\n"));
     }
 }

@@ -1,16 +1,17 @@
 //! What happens when: time line, edits, variants, playback with exact seek.
 //!
 //! ```text
-//! ScenarioDocument --Timeline--> events by time --+
-//!                                                 +--> Playback --> CityState (+ the live part) --> drawing, event log
-//! live part (store, recordings, alarms) ----------+        keyframes: any instant can be reached exactly
-//! ScenarioDocument --edits--> what a variant adds and takes away
+//! ScenarioDocument --Timeline--> events by time --------------+
+//!                                                             +--> Playback --> CityState + CityLive --> Appearance, event log
+//! feeds --LivePart--> CityLive (values, roll-ups, alarms) ----+        keyframes: any instant can be reached exactly
+//! ScenarioDocument --VariantEdits--> VariantCity: what a variant adds and takes away
 //! ```
 //!
 //! A play moves in steps of fixed length from a start to an end. The state after a step depends on the document and on
 //! the number of the step, on nothing else: no clock, no frame rate. The host says how much time went by
 //! ([`Playback::advance`]); seeking restores the keyframe before and replays the steps.
 
+mod appearance;
 mod city_live;
 mod edits;
 mod event_log;
@@ -22,6 +23,7 @@ mod state;
 mod timeline;
 mod variant_city;
 
+pub use appearance::Appearance;
 pub use city_live::{CityLive, CityLiveSnapshot};
 pub use edits::{AddedModel, CityEdits, VariantEdits};
 pub use event_log::{EventLog, Happening, HappeningKind, IndicatorTable};
@@ -42,13 +44,16 @@ pub enum ScenarioError {
     #[error("{0} steps are too many: choose a longer 'step_s'")]
     TooManySteps(f64),
     /// There is no such variant.
-    #[error("no variant is named '{name}'; there are: {known}")]
+    #[error("no variant is named '{name}'; {known}")]
     NoVariant {
         /// What was asked for.
         name: String,
-        /// What there is.
+        /// What there is, in words.
         known: String,
     },
+    /// A layer or an effect that cannot be used.
+    #[error(transparent)]
+    Style(#[from] crate::scene::StyleError),
     /// A binding that cannot be used.
     #[error(transparent)]
     Live(#[from] crate::live::LiveError),

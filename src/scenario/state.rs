@@ -26,6 +26,8 @@ pub struct HandAlarm {
 pub struct CameraCue {
     /// The camera's name.
     pub camera: String,
+    /// The camera that it comes from.
+    pub from: Option<String>,
     /// When the flight began.
     pub since: Timestamp,
     /// How long it takes, seconds.
@@ -75,7 +77,10 @@ impl CityState {
             Action::Alarm { object, message, severity } => {
                 self.alarms.insert(object, HandAlarm { message, severity, since });
             }
-            Action::Camera { camera, flight_s } => self.camera = Some(CameraCue { camera, since, flight_s }),
+            Action::Camera { camera, flight_s } => {
+                let from = self.camera.take().map(|cue| cue.camera);
+                self.camera = Some(CameraCue { camera, from, since, flight_s });
+            }
             Action::Message { text, for_s } => {
                 let until = (for_s > 0.0).then(|| since.plus_seconds(for_s));
                 self.message = Some(ShownMessage { text, since, until });

@@ -48,24 +48,25 @@ impl VariantCity {
         &self.removed
     }
 
-    fn own(&self, row: u32) -> Option<&CityObject> {
+    /// What is in a row after those of the package.
+    pub fn added(&self, row: u32) -> Option<&CityObject> {
         self.added.get(row.checked_sub(self.city.table().rows())? as usize)
     }
 
     /// The identifier of a row; empty where there is no such row.
     pub fn id(&self, row: u32) -> &str {
-        self.own(row).map_or_else(|| self.city.table().id(row), |object| object.id.as_str())
+        self.added(row).map_or_else(|| self.city.table().id(row), |object| object.id.as_str())
     }
 
     /// The box of an object, site frame; empty where it is nowhere.
     pub fn bounds(&self, row: u32) -> Bounds {
         let stored = || self.city.table().bounds().get(row as usize).copied().unwrap_or(Bounds::EMPTY);
-        self.own(row).map_or_else(stored, CityObject::bounds)
+        self.added(row).map_or_else(stored, CityObject::bounds)
     }
 
     /// An attribute (or `id`, `class`, `name`, `parent`) of an object.
     pub fn attribute(&self, row: u32, name: &str) -> Value {
-        let Some(object) = self.own(row) else { return self.city.scope(row).value(name) };
+        let Some(object) = self.added(row) else { return self.city.scope(row).value(name) };
         match name {
             "id" => Value::from(object.id.as_str()),
             "class" => Value::from(object.class.as_str()),
@@ -111,7 +112,7 @@ impl ObjectTree for VariantCity {
 
     fn class(&self, row: u32) -> &str {
         let stored = || self.city.table().class(row).unwrap_or_default();
-        self.own(row).map_or_else(stored, |object| object.class.as_str())
+        self.added(row).map_or_else(stored, |object| object.class.as_str())
     }
 
     fn rows_in(&self, area: &[[f64; 2]]) -> Vec<u32> {

@@ -319,6 +319,11 @@ impl EffectSheet {
         effects.iter().map(compile).collect::<Result<_, _>>().map(Self)
     }
 
+    /// Whether there are no effects.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Lays the effects of a value over how the object looks without it.
     pub fn apply(&self, live: &LiveValue<'_>, style: &mut ObjectStyle) {
         let missing = live.freshness == Freshness::Missing || live.value.is_null();

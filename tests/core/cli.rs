@@ -7,14 +7,14 @@ use std::process::{Command, Output};
 use crate::shared_data::shared;
 
 /// Runs `veduta` in a folder of its own, without a display.
-fn veduta(folder: &Path, arguments: &[&str]) -> Output {
+pub fn veduta(folder: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_veduta"));
     command.current_dir(folder).args(arguments).env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY");
     command.output().unwrap()
 }
 
 /// The failure's line: exactly one, from us, with exit code 1.
-fn failure(folder: &Path, arguments: &[&str]) -> String {
+pub fn failure(folder: &Path, arguments: &[&str]) -> String {
     let output = veduta(folder, arguments);
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "{arguments:?}: {stderr}");
@@ -24,13 +24,13 @@ fn failure(folder: &Path, arguments: &[&str]) -> String {
     lines[0].to_owned()
 }
 
-fn success(folder: &Path, arguments: &[&str]) -> String {
+pub fn success(folder: &Path, arguments: &[&str]) -> String {
     let output = veduta(folder, arguments);
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }
 
-const FOOTPRINTS: &str = r#"{"type":"FeatureCollection","features":[
+pub const FOOTPRINTS: &str = r#"{"type":"FeatureCollection","features":[
  {"type":"Feature","id":"a","properties":{"height":30,"name":"东楼"},"geometry":{"type":"Polygon","coordinates":[[[121.0,31.0],[121.001,31.0],[121.001,31.001],[121.0,31.001],[121.0,31.0]]]}},
  {"type":"Feature","id":"b","properties":{"height":120,"name":"West Tower"},"geometry":{"type":"Polygon","coordinates":[[[121.002,31.0],[121.003,31.0],[121.003,31.001],[121.002,31.001],[121.002,31.0]]]}},
  {"type":"Feature","id":"bow","properties":{"height":9},"geometry":{"type":"Polygon","coordinates":[[[121.004,31.0],[121.005,31.001],[121.005,31.0],[121.004,31.001],[121.004,31.0]]]}},

@@ -20,6 +20,7 @@ mod live_feeds;
 mod mqtt;
 mod package;
 mod platform_files;
+mod play;
 mod playback;
 mod scene;
 mod shared_data;

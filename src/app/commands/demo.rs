@@ -1,6 +1,6 @@
 //! `veduta demo`: the demo city.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -8,15 +8,17 @@ use anyhow::{Context, Result};
 
 use crate::app::city_builder::{CityDraft, write_city};
 use crate::app::cli::DemoArgs;
+use crate::app::documents::Documents;
 use crate::geodesy::CrsRegistry;
-use crate::import::demo::DemoCity;
+use crate::import::demo::{DemoCity, DemoSize};
 use crate::package::{Manifest, SourceSummary};
 use crate::platform::AtomicFolder;
 
 pub fn run(arguments: &DemoArgs) -> Result<ExitCode> {
     let begin = Instant::now();
     let folder = arguments.output.clone().map_or_else(cache, Ok)?;
-    let (manifest, path) = make(arguments, &folder)?;
+    let path = package(&folder, arguments.seed, arguments.size);
+    let manifest = make(arguments.seed, arguments.size, &path)?;
     println!(
         "{}: {} objects, {} of them buildings, {} triangles, in {:.1} s",
         path.display(),
@@ -25,8 +27,24 @@ pub fn run(arguments: &DemoArgs) -> Result<ExitCode> {
         manifest.triangles,
         begin.elapsed().as_secs_f64()
     );
-    super::viewer::show_demo(arguments, &path)?;
+    let mut documents = Documents::demo(arguments.seed, arguments.size)?;
+    documents.scene.city.demo = None;
+    documents.scene.city.packages = vec![std::path::absolute(&path)?.display().to_string()];
+    super::viewer::show_demo(arguments, documents)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The package of a demo city that a scene names; made where it is not there yet.
+pub fn cached(seed: u64, size: DemoSize) -> Result<PathBuf> {
+    let path = package(&cache()?, seed, size);
+    if !path.join(Manifest::NAME).is_file() {
+        make(seed, size, &path)?;
+    }
+    Ok(path)
+}
+
+fn package(folder: &Path, seed: u64, size: DemoSize) -> PathBuf {
+    folder.join(format!("demo-{}-{seed}.city", size.name()))
 }
 
 /// Where generated cities are kept that nobody asked a place for.
@@ -40,15 +58,13 @@ fn cache() -> Result<PathBuf> {
 }
 
 /// Makes the demo city's package.
-fn make(arguments: &DemoArgs, folder: &std::path::Path) -> Result<(Manifest, PathBuf)> {
-    let city = DemoCity::new(arguments.seed, arguments.size);
-    let size = arguments.size.name();
-    let path = folder.join(format!("demo-{size}-{}.city", arguments.seed));
-    let mut sink = AtomicFolder::create(&path)?;
+fn make(seed: u64, size: DemoSize, path: &Path) -> Result<Manifest> {
+    let city = DemoCity::new(seed, size);
+    let mut sink = AtomicFolder::create(path)?;
     let mut objects = Vec::new();
     city.for_each(&mut |object| objects.push(object));
     let source = SourceSummary {
-        name: format!("demo {size} {}", arguments.seed),
+        name: format!("demo {} {seed}", size.name()),
         importer: "demo".to_owned(),
         objects: objects.len() as u64,
         ..SourceSummary::default()
@@ -63,5 +79,5 @@ fn make(arguments: &DemoArgs, folder: &std::path::Path) -> Result<(Manifest, Pat
     };
     let (manifest, ..) = write_city(draft, &CrsRegistry::default(), &mut sink)?;
     sink.commit()?;
-    Ok((manifest, path))
+    Ok(manifest)
 }

@@ -1,14 +1,17 @@
 //! What each command does.
 
+mod bench;
 mod check;
-mod demo;
+pub(super) mod demo;
 mod import;
 mod info;
 mod places;
+mod play;
 mod query;
 mod rasters;
 #[cfg(feature = "viewer")]
 mod render;
+mod simulate;
 #[cfg(feature = "viewer")]
 mod view;
 #[cfg(feature = "viewer")]
@@ -37,6 +40,9 @@ pub fn run(command: Command) -> Result<ExitCode> {
         Command::Query(arguments) => query::run(&arguments),
         Command::Render(arguments) => viewer::render(&arguments),
         Command::View(arguments) => viewer::view(&arguments),
+        Command::Play(arguments) => play::run(&arguments),
+        Command::Simulate(arguments) => simulate::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
     }
 }
 

@@ -4,7 +4,7 @@ use super::{Flood, FloodSetup, FloodTerrain, Hyetograph};
 use crate::sim::{SimGrid, Simulation, SimulationError};
 
 /// What a benchmark measured.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub struct FloodBench {
     /// Cells of the grid.
     pub cells: usize,

@@ -1,0 +1,31 @@
+//! `veduta bench`: what this machine does in a second, as JSON.
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::Result;
+
+use crate::app::cli::BenchArgs;
+use crate::live::bench_live;
+use crate::sim::flood::bench_flood;
+
+/// Objects and updates of the live benchmark.
+const LIVE: (u32, u32) = (100_000, 1_000_000);
+
+/// Cells along an edge, and steps, of the flood benchmark.
+const FLOOD: (usize, u64) = (1024, 200);
+
+pub fn run(arguments: &BenchArgs) -> Result<ExitCode> {
+    let begin = Instant::now();
+    let clock = || begin.elapsed().as_secs_f64();
+    let wanted = |name: &str| arguments.name.as_deref().is_none_or(|only| only == name);
+    let mut facts = serde_json::Map::new();
+    if wanted("live") {
+        facts.insert("live".to_owned(), serde_json::to_value(bench_live(LIVE.0, LIVE.1, &clock)?)?);
+    }
+    if wanted("flood") {
+        facts.insert("flood".to_owned(), serde_json::to_value(bench_flood(FLOOD.0, FLOOD.1, &clock)?)?);
+    }
+    println!("{}", serde_json::to_string_pretty(&facts)?);
+    Ok(ExitCode::SUCCESS)
+}

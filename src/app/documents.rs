@@ -1,0 +1,100 @@
+//! What a user names: a package, a scene or a scenario; from its path to its documents and the package that it is about.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use super::commands::demo;
+use crate::import::demo::DemoSize;
+use crate::package::Manifest;
+use crate::scene::{CityDocument, Environment, ScenarioDocument, SceneDocument, read_scenario, read_scene};
+
+/// A scene, perhaps with a scenario, and where their files lie.
+#[derive(Debug, Clone, Default)]
+pub struct Documents {
+    /// The scene; an empty one around a bare package.
+    pub scene: SceneDocument,
+    /// Paths in the scene are relative to this.
+    pub scene_folder: PathBuf,
+    /// What happens.
+    pub scenario: Option<ScenarioDocument>,
+    /// Paths in the scenario are relative to this.
+    pub scenario_folder: PathBuf,
+    /// As messages call it.
+    pub shown: String,
+}
+
+impl Documents {
+    /// Opens a package, a scene or a scenario with its scene.
+    pub fn open(path: &Path) -> Result<Self> {
+        let shown = path.display().to_string();
+        if path.join(Manifest::NAME).is_file() {
+            let city = CityDocument { packages: vec![shown.clone()], ..CityDocument::default() };
+            let scene = SceneDocument { city, ..SceneDocument::default() };
+            return Ok(Self { scene, shown, ..Self::default() });
+        }
+        if path.is_dir() {
+            bail!("no city package is there: {shown}");
+        }
+        let text = read_text(path)?;
+        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+        if !is_scenario(&text) {
+            let scene = read_scene(&text, &shown, &environment())?;
+            return Ok(Self { scene, scene_folder: folder, shown, ..Self::default() });
+        }
+        // A scenario's references into its scene can only be checked once it has said which that is.
+        let base = read_scenario(&text, &shown, &environment(), None)?.scene;
+        let scene_path = folder.join(base);
+        let scene = read_scene(&read_text(&scene_path)?, &scene_path.display().to_string(), &environment())?;
+        let scenario = Some(read_scenario(&text, &shown, &environment(), Some(&scene))?);
+        let scene_folder = scene_path.parent().unwrap_or(Path::new("")).to_owned();
+        Ok(Self { scene, scene_folder, scenario, scenario_folder: folder, shown })
+    }
+
+    /// The scene and the scenario of the demo city, which are part of the program.
+    pub fn demo(seed: u64, size: DemoSize) -> Result<Self> {
+        let [scene, scenario] =
+            [include_str!("../../scenes/demo.toml"), include_str!("../../scenes/demo.scenario.toml")];
+        let mut scene = read_scene(scene, "scenes/demo.toml", &environment())?;
+        let scenario = read_scenario(scenario, "scenes/demo.scenario.toml", &environment(), Some(&scene))?;
+        if let Some(demo) = &mut scene.city.demo {
+            (demo.seed, demo.size) = (seed, size.name().to_owned());
+        }
+        Ok(Self { scene, scenario: Some(scenario), shown: "scenes/demo.scenario.toml".to_owned(), ..Self::default() })
+    }
+
+    /// The package of the scene; a generated city is made where it is not there yet.
+    pub fn package(&self) -> Result<PathBuf> {
+        match (&self.scene.city.packages[..], &self.scene.city.demo) {
+            ([package], None) => Ok(self.scene_folder.join(package)),
+            ([], Some(document)) => {
+                let size = DemoSize::from_name(&document.size)
+                    .with_context(|| format!("no demo city has the size '{}': {}", document.size, self.shown))?;
+                demo::cached(document.seed, size)
+            }
+            ([], None) if self.scene.city.tilesets.is_empty() => {
+                bail!("the scene names no city ('packages' or 'demo' under [city]): {}", self.shown)
+            }
+            _ => bail!("a scene shows one package; import several sources into one: {}", self.shown),
+        }
+    }
+}
+
+/// A scenario is told from a scene by its `scene` key: whoever lacks it is read as a scene.
+pub fn is_scenario(text: &str) -> bool {
+    toml::from_str::<toml::Table>(text).is_ok_and(|table| table.contains_key("scene"))
+}
+
+fn environment() -> Environment {
+    std::env::vars().collect()
+}
+
+fn read_text(path: &Path) -> Result<String> {
+    let shown = || path.display().to_string();
+    match std::fs::read_to_string(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            bail!("no such package, scene or scenario: {}", path.display())
+        }
+        other => other.with_context(shown),
+    }
+}

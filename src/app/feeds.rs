@@ -1,0 +1,203 @@
+//! Where a stage's live values come from: recordings and simulated feeds for a play, connections and the clock for the
+//! present.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use super::stage::files_of;
+use crate::indicator::ObjectTree;
+use crate::live::{DeviceKind, JsonConnector, Observation, RecordedObservations, SimulatedFeed, SourceIndex, Storm};
+use crate::platform::mqtt::MqttTransport;
+use crate::platform::transport::{BackOff, Inbox, TransportStatus};
+use crate::quantity::Timestamp;
+use crate::scenario::{CityLive, Happening, LivePart, ObservationFeed, VariantCity};
+use crate::scene::{EventTime, RecordingDocument, ScenarioDocument, SceneDocument, SourceDocument, SourceKind};
+
+/// Observations waiting for a frame at most.
+const INBOX: usize = 200_000;
+/// Observations that a frame applies at most.
+const A_FRAME: usize = 8192;
+
+/// The feeds of a play, and the streams that they will tell of.
+pub struct RecordedFeeds {
+    feeds: Vec<(SourceIndex, Box<dyn ObservationFeed>)>,
+    streams: Vec<(SourceIndex, Arc<str>, Option<crate::geodesy::Geodetic>)>,
+}
+
+impl RecordedFeeds {
+    /// The live part of a play: every stream is known from the start, so that what has not come yet shows as missing.
+    pub fn announced(self, mut city: CityLive) -> LivePart {
+        for (source, stream, place) in &self.streams {
+            city.announce(*source, stream, *place);
+        }
+        LivePart::new(city, self.feeds)
+    }
+}
+
+/// The names that bindings see (sources of the scene, then recordings of the scenario) and their feeds. Connections to the
+/// outside have no part in a play.
+pub fn recorded_feeds(
+    scene: &SceneDocument,
+    scenario: &ScenarioDocument,
+    folder: &Path,
+    objects: &VariantCity,
+    zone_s: i32,
+) -> Result<(Vec<String>, RecordedFeeds)> {
+    let mut names: Vec<String> = scene.sources.iter().map(|source| source.name.clone()).collect();
+    let mut made = RecordedFeeds { feeds: Vec::new(), streams: Vec::new() };
+    let storms = storms(scenario);
+    for (source, number) in scene.sources.iter().zip(0..).filter(|(source, _)| source.kind == SourceKind::Simulated) {
+        let feed = simulated(source, objects, storms.clone(), zone_s);
+        made.streams.extend(feed.streams().map(|stream| (SourceIndex(number), stream.clone(), None)));
+        made.feeds.push((SourceIndex(number), Box::new(feed)));
+    }
+    for document in &scenario.recordings {
+        let source = SourceIndex(u16::try_from(names.len()).context("too many sources")?);
+        names.push(document.name.clone());
+        let recorded = read_recording(document, folder)?;
+        made.streams.extend(recorded.streams().iter().map(|(stream, place)| (source, stream.clone(), *place)));
+        made.feeds.push((source, Box::new(recorded)));
+    }
+    Ok((names, made))
+}
+
+fn read_recording(document: &RecordingDocument, folder: &Path) -> Result<RecordedObservations> {
+    let read = |path: &Path| std::fs::read(path).with_context(|| path.display().to_string());
+    let mut files = Vec::new();
+    for pattern in &document.files {
+        for path in files_of(folder, pattern)? {
+            files.push((path.display().to_string(), read(&path)?));
+        }
+    }
+    let stations = document.stations.as_ref().map(|name| folder.join(name));
+    let stations =
+        stations.map(|path| Ok::<_, anyhow::Error>((path.display().to_string(), read(&path)?))).transpose()?;
+    let borrowed = stations.as_ref().map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
+    let recorded = RecordedObservations::read(document, &files, borrowed)?;
+    for (kind, fault) in recorded.diagnostics().iter() {
+        tracing::warn!(
+            recording = document.name,
+            "{}: {} times, such as {}",
+            kind.words(),
+            fault.count,
+            fault.examples.join("; ")
+        );
+    }
+    Ok(recorded)
+}
+
+/// A stream `SOURCE/KIND/DEVICE` for every device of the city whose kind the feed knows.
+fn simulated(source: &SourceDocument, objects: &VariantCity, storms: Vec<Storm>, zone_s: i32) -> SimulatedFeed {
+    let device = |row: u32| {
+        let kind = objects.attribute(row, "kind");
+        let kind = kind.text().filter(|_| objects.class(row) == "Device")?;
+        Some((format!("{}/{kind}/{}", source.name, objects.id(row)).into(), DeviceKind::parse(kind)?))
+    };
+    let streams = (0..objects.row_count()).filter_map(device);
+    SimulatedFeed::new(source.seed.unwrap_or_default(), streams, storms, f64::from(zone_s))
+}
+
+/// The rain of the scenario's floods, as the simulated feed knows storms: 250 mm are one of strength 1.
+fn storms(scenario: &ScenarioDocument) -> Vec<Storm> {
+    let start = scenario.time.start.as_deref().and_then(|text| Timestamp::parse(text).ok());
+    let storm = |simulation: &crate::scene::SimulationDocument| {
+        let begin = match &simulation.start {
+            Some(text) => EventTime::parse(text).ok()?.resolve(start?),
+            None => start?,
+        };
+        let spells = simulation.rain_mm_h.iter().zip(simulation.rain_mm_h.iter().skip(1));
+        let rain_mm: f64 = spells.map(|([from, rate], [to, _])| rate * (to - from) / 3600.0).sum();
+        let lasts_s = simulation.rain_mm_h.last().map_or(0.0, |[seconds, _]| *seconds);
+        (rain_mm > 0.0).then(|| Storm { start: begin, end: begin.plus_seconds(lasts_s), strength: rain_mm / 250.0 })
+    };
+    scenario.simulations.iter().filter_map(storm).collect()
+}
+
+/// The present: connections fill an inbox, the clock asks simulated feeds.
+pub struct LiveFeeds {
+    city: CityLive,
+    inbox: Inbox,
+    transports: Vec<(String, MqttTransport)>,
+    simulated: Vec<(SourceIndex, SimulatedFeed)>,
+    batch: Vec<(SourceIndex, Observation)>,
+    /// The instant up to which simulated feeds were asked.
+    asked: Option<Timestamp>,
+}
+
+impl LiveFeeds {
+    /// Connects the sources of a scene; a broker that is down is tried again from then on.
+    pub fn start(scene: &SceneDocument, folder: &Path, objects: Arc<VariantCity>, zone_s: i32) -> Result<Self> {
+        let names: Vec<&str> = scene.sources.iter().map(|source| source.name.as_str()).collect();
+        let mut city = CityLive::new(scene, &names, objects.clone(), Timestamp(i64::MIN))?;
+        let inbox = Inbox::new(INBOX);
+        let (mut transports, mut simulated_feeds) = (Vec::new(), Vec::new());
+        for (source, number) in scene.sources.iter().zip(0..).map(|(source, number)| (source, SourceIndex(number))) {
+            match source.kind {
+                SourceKind::Mqtt => {
+                    let connector = Arc::new(JsonConnector::new(&source.name, &source.mapping)?);
+                    let back_off = BackOff::default();
+                    let transport = MqttTransport::start(source, folder, number, connector, inbox.clone(), back_off)?;
+                    transports.push((source.name.clone(), transport));
+                }
+                SourceKind::Simulated => {
+                    let feed = simulated(source, &objects, Vec::new(), zone_s);
+                    feed.streams().for_each(|stream| city.announce(number, stream, None));
+                    simulated_feeds.push((number, feed));
+                }
+                SourceKind::Csv => {}
+            }
+        }
+        Ok(Self { city, inbox, transports, simulated: simulated_feeds, batch: Vec::new(), asked: None })
+    }
+
+    /// The values.
+    pub fn city(&self) -> &CityLive {
+        &self.city
+    }
+
+    /// The values, to take changes.
+    pub fn city_mut(&mut self) -> &mut CityLive {
+        &mut self.city
+    }
+
+    /// State of each connection, by the name of its source.
+    pub fn statuses(&self) -> impl Iterator<Item = (&str, TransportStatus)> {
+        self.transports.iter().map(|(name, transport)| (name.as_str(), transport.status()))
+    }
+
+    /// Applies what has come by `now`, as much as a frame can take.
+    pub fn advance(&mut self, now: Timestamp) -> Vec<Happening> {
+        let mut happenings = Vec::new();
+        self.city.advance(now, &mut happenings);
+        self.batch.clear();
+        self.inbox.take(A_FRAME, &mut self.batch);
+        for (source, feed) in &self.simulated {
+            let due = match self.asked {
+                Some(asked) => feed.between(asked, now, A_FRAME),
+                None => feed.latest_at(now).collect(),
+            };
+            self.batch.extend(due.into_iter().map(|observation| (*source, observation)));
+        }
+        self.asked = Some(now);
+        self.city.apply(&self.batch, &mut happenings);
+        happenings
+    }
+
+    /// Goes to an instant that only simulated feeds know of: a picture of a scene at a time.
+    pub fn jump(&mut self, time: Timestamp) {
+        self.asked = None;
+        self.advance(time);
+    }
+
+    /// Waits for the first values of the connections, at most so long.
+    pub fn settle(&mut self, wait: Duration, now: &dyn Fn() -> Timestamp) {
+        let begin = std::time::Instant::now();
+        while !self.transports.is_empty() && begin.elapsed() < wait {
+            std::thread::sleep(Duration::from_millis(20));
+            self.advance(now());
+        }
+    }
+}

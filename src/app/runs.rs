@@ -1,0 +1,106 @@
+//! The simulations of a scenario: read where they were computed before, else computed, on the ground and among the
+//! buildings of the variant.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use glam::DVec3;
+
+use super::stage::{Run, Stage};
+use crate::city::CityObject;
+use crate::geometry::Shape;
+use crate::indicator::ObjectTree;
+use crate::package::{City, Query};
+use crate::quantity::Timestamp;
+use crate::scenario::{VariantCity, simulation};
+use crate::scene::{EventTime, SimulationDocument};
+use crate::sim::{Recording, RecordingHeader, RecordingWriter, Simulation};
+
+/// What is told while a simulation runs: its name and the part that is done, 0 to 1. `false` stops it.
+pub type Progress<'p> = &'p mut dyn FnMut(&str, f64) -> bool;
+
+/// Reads or computes all simulations of a stage, in the order of the scenario.
+pub fn runs(stage: &Stage, progress: Progress<'_>) -> Result<Vec<Run>> {
+    let Some(scenario) = &stage.scenario else { return Ok(Vec::new()) };
+    let mut runs = Vec::with_capacity(scenario.simulations.len());
+    for document in &scenario.simulations {
+        let recording = match &document.recording {
+            Some(file) => read(&stage.scenario_folder.join(file))?,
+            None => compute(stage, document, scenario.seed, progress)?,
+        };
+        runs.push(Run { name: document.name.clone(), start: start(stage, document)?, recording: Arc::new(recording) });
+    }
+    Ok(runs)
+}
+
+fn start(stage: &Stage, document: &SimulationDocument) -> Result<Timestamp> {
+    let begin = stage.scenario.as_ref().and_then(|scenario| scenario.time.start.as_deref()).unwrap_or_default();
+    let begin = Timestamp::parse(begin)?;
+    let own = document.start.as_deref().map(EventTime::parse).transpose().map_err(anyhow::Error::msg)?;
+    Ok(own.map_or(begin, |own| own.resolve(begin)))
+}
+
+fn read(path: &Path) -> Result<Recording> {
+    let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
+    Recording::open(bytes.into()).with_context(|| path.display().to_string())
+}
+
+/// Computes one simulation.
+pub fn compute(stage: &Stage, document: &SimulationDocument, seed: u64, progress: Progress<'_>) -> Result<Recording> {
+    let place = || format!("simulation '{}'", document.name);
+    let Some(ground) = stage.ground()? else {
+        bail!("the package has no terrain for water to run over; import a DEM with it: {}", stage.package.display());
+    };
+    let buildings = footprints(&stage.objects, document.bbox)?;
+    let mut simulation = simulation(document, &stage.site(), &ground, buildings).with_context(place)?;
+    let header = RecordingHeader { kind: document.kind.clone(), name: document.name.clone(), seed };
+    record(&mut *simulation, header, document, progress).with_context(place)
+}
+
+fn record(
+    simulation: &mut dyn Simulation,
+    header: RecordingHeader,
+    document: &SimulationDocument,
+    progress: Progress<'_>,
+) -> Result<Recording> {
+    let frames = (document.duration_s / document.output_s).floor();
+    if !(0.0..=1e6).contains(&frames) {
+        bail!("{} s in steps of {} s", document.duration_s, document.output_s);
+    }
+    let (mut writer, mut bytes) = RecordingWriter::begin(header, simulation.grid())?;
+    for i in 0..=frames as u64 {
+        if !progress(&document.name, i as f64 / frames.max(1.0)) {
+            bail!("stopped");
+        }
+        simulation.advance_to(i as f64 * document.output_s)?;
+        bytes.extend(writer.frame(&simulation.publish())?);
+    }
+    bytes.extend(writer.finish());
+    Ok(Recording::open(bytes.into())?)
+}
+
+/// Footprints of the variant's buildings that touch a box in degrees: rings in the site frame.
+fn footprints(objects: &VariantCity, [west, south, east, north]: [f64; 4]) -> Result<Vec<Vec<Vec<DVec3>>>> {
+    let city: &City = objects.city();
+    let area = Some(city.area_from_degrees(west, south, east, north));
+    let rows = city.query(&Query { area, class: Some("Building".to_owned()), ..Query::default() })?;
+    let mut found = Vec::new();
+    for row in rows.into_iter().filter(|row| !objects.removed().contains(row)) {
+        let rings = city.table().footprint(row)?;
+        if !rings.is_empty() {
+            found.push(rings.into_iter().map(|ring| ring.into_iter().map(|p| p.extend(0.0)).collect()).collect());
+        }
+    }
+    let added = (city.table().rows()..objects.row_count()).filter_map(|row| objects.added(row));
+    found.extend(added.flat_map(rings_of));
+    Ok(found)
+}
+
+fn rings_of(object: &CityObject) -> Vec<Vec<Vec<DVec3>>> {
+    let prisms = object.shapes.iter().filter_map(|lod| match &lod.shape {
+        Shape::Prisms(prisms) => Some(prisms.iter().map(|prism| prism.rings.clone())),
+        _ => None,
+    });
+    prisms.flatten().collect()
+}

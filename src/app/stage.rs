@@ -1,0 +1,278 @@
+//! A scene on stage: its city, what is live in it, the play that changes it. Knows nothing of how it is drawn; every
+//! shell holds one, advances it and asks it what to show.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+
+use super::documents::Documents;
+use super::feeds::{LiveFeeds, recorded_feeds};
+use crate::geodesy::{Geodetic, SiteFrame};
+use crate::geometry::HeightGrid;
+use crate::package::{City, HEIGHT_GRID_FILE, decode_height_grid};
+use crate::platform::FolderSource;
+use crate::quantity::Timestamp;
+use crate::scenario::{
+    Appearance, CityEdits, CityLive, CityState, Happening, LivePart, Playback, Timeline, VariantCity, VariantEdits,
+};
+use crate::scene::{CameraDocument, ObjectStyle, ScenarioDocument, SceneDocument};
+use crate::sim::Recording;
+use crate::streaming::ByteSource;
+
+/// What moves a stage on.
+pub enum Course {
+    /// A scenario: its own time.
+    Play(Box<Playback<LivePart>>),
+    /// The present: live connections and the wall clock.
+    Live(Box<LiveFeeds>),
+}
+
+/// A computed part of the play.
+pub struct Run {
+    /// Name in the scenario.
+    pub name: String,
+    /// When its first frame is.
+    pub start: Timestamp,
+    /// Its frames.
+    pub recording: Arc<Recording>,
+}
+
+/// A scene, ready to be shown.
+pub struct Stage {
+    /// The scene.
+    pub scene: SceneDocument,
+    /// What happens in it.
+    pub scenario: Option<ScenarioDocument>,
+    /// Folder of the package.
+    pub package: PathBuf,
+    /// The package.
+    pub city: Arc<City>,
+    /// What the variant changes.
+    pub edits: CityEdits,
+    /// The objects of the variant.
+    pub objects: Arc<VariantCity>,
+    /// How objects look.
+    pub appearance: Appearance,
+    /// What moves it on.
+    pub course: Course,
+    /// What was computed, by name.
+    pub runs: Vec<Run>,
+    /// Files of the scenario are relative to this.
+    pub scenario_folder: PathBuf,
+    /// Seconds by which the city's clocks are ahead of UTC.
+    pub zone_s: i32,
+    quiet: CityState,
+}
+
+impl Stage {
+    /// Opens everything that the documents name. `variant` of the scenario, the first one where none is named.
+    pub fn open(documents: Documents, variant: Option<&str>) -> Result<Self> {
+        let package = documents.package()?;
+        let source: Arc<dyn ByteSource> = Arc::new(
+            FolderSource::new(&package).with_context(|| format!("cannot open the package {}", package.display()))?,
+        );
+        let city = Arc::new(City::open(source.clone()).with_context(|| package.display().to_string())?);
+        let Documents { mut scene, scene_folder, scenario, scenario_folder, shown } = documents;
+        if scene.name.is_empty() {
+            scene.name = city.manifest().name.clone();
+        }
+        let site = city.manifest().site();
+        let edits = match (&scenario, variant) {
+            (None, Some(name)) => bail!("'{name}' is a variant of a scenario, and this is none: {shown}"),
+            (None, None) => CityEdits::default(),
+            (Some(scenario), variant) => {
+                let chosen = VariantEdits::of(scenario, variant).with_context(|| shown.clone())?;
+                chosen.carry_out(&site, ground(&*source)?.as_ref()).with_context(|| shown.clone())?
+            }
+        };
+        if let Some(id) = edits.removed.iter().find(|id| city.table().row(id).is_none()) {
+            bail!("an edit removes '{id}', which the city does not have: {shown}");
+        }
+        let objects = Arc::new(VariantCity::new(city.clone(), &edits).with_context(|| package.display().to_string())?);
+        let appearance = Appearance::compile(&scene).with_context(|| shown.clone())?;
+        let zone_s = zone_s(scene.time.start.as_deref(), city.manifest().anchor[0]);
+        let course = match &scenario {
+            Some(scenario) => {
+                let timeline = Timeline::new(scenario).with_context(|| shown.clone())?;
+                let before = timeline.start().plus_seconds(-1.0);
+                let (names, feeds) = recorded_feeds(&scene, scenario, &scenario_folder, &objects, zone_s)?;
+                let names: Vec<&str> = names.iter().map(String::as_str).collect();
+                let live = CityLive::new(&scene, &names, objects.clone(), before).with_context(|| shown.clone())?;
+                Course::Play(Box::new(Playback::new(timeline, feeds.announced(live))))
+            }
+            None => Course::Live(Box::new(
+                LiveFeeds::start(&scene, &scene_folder, objects.clone(), zone_s).with_context(|| shown.clone())?,
+            )),
+        };
+        let quiet = CityState::default();
+        let runs = Vec::new();
+        Ok(Self {
+            scene,
+            scenario,
+            package,
+            city,
+            edits,
+            objects,
+            appearance,
+            course,
+            runs,
+            scenario_folder,
+            zone_s,
+            quiet,
+        })
+    }
+
+    /// Frame of the city.
+    pub fn site(&self) -> SiteFrame {
+        self.city.manifest().site()
+    }
+
+    /// The ground of the package, where it has one.
+    pub fn ground(&self) -> Result<Option<HeightGrid>> {
+        ground(&FolderSource::new(&self.package)?)
+    }
+
+    /// The live values.
+    pub fn live(&self) -> &CityLive {
+        match &self.course {
+            Course::Play(play) => play.live().city(),
+            Course::Live(feeds) => feeds.city(),
+        }
+    }
+
+    /// What events have made of the city.
+    pub fn state(&self) -> &CityState {
+        match &self.course {
+            Course::Play(play) => play.state(),
+            Course::Live(_) => &self.quiet,
+        }
+    }
+
+    /// The play, where there is one.
+    pub fn play(&mut self) -> Option<&mut Playback<LivePart>> {
+        match &mut self.course {
+            Course::Play(play) => Some(play),
+            Course::Live(_) => None,
+        }
+    }
+
+    /// The instant that is shown.
+    pub fn time(&self) -> Timestamp {
+        match &self.course {
+            Course::Play(play) => play.shown_time(),
+            Course::Live(feeds) => feeds.city().latest().now(),
+        }
+    }
+
+    /// Goes to an instant: in a play any, in the present only on what its feeds can tell.
+    pub fn seek(&mut self, time: Timestamp) {
+        match &mut self.course {
+            Course::Play(play) => play.seek(time),
+            Course::Live(feeds) => feeds.jump(time),
+        }
+    }
+
+    /// Lets real time go by, seconds; `now` is the wall clock's. Hands over what happened.
+    pub fn advance(&mut self, wall_dt_s: f64, now: Timestamp) -> Vec<Happening> {
+        match &mut self.course {
+            Course::Play(play) => {
+                play.advance(wall_dt_s);
+                play.take_happenings()
+            }
+            Course::Live(feeds) => feeds.advance(now),
+        }
+    }
+
+    /// Rows whose look may have changed since the last call.
+    pub fn take_changed_rows(&mut self) -> BTreeSet<u32> {
+        match &mut self.course {
+            Course::Play(play) => play.live_mut().city_mut().take_changed_rows(),
+            Course::Live(feeds) => feeds.city_mut().take_changed_rows(),
+        }
+    }
+
+    /// How an object looks now.
+    pub fn style(&self, row: u32) -> ObjectStyle {
+        self.appearance.style(row, self.live(), self.state())
+    }
+
+    /// A camera of the scene by its name.
+    pub fn camera(&self, name: &str) -> Option<&CameraDocument> {
+        self.scene.cameras.iter().find(|camera| camera.name == name)
+    }
+
+    /// The water of the runs at the shown instant: run and number of its frame; none before its start.
+    pub fn frames_now(&self) -> impl Iterator<Item = (&Run, usize)> {
+        let now = self.time();
+        let begun = self.runs.iter().filter(move |run| run.start <= now);
+        begun.map(move |run| (run, run.recording.frame_at(now.seconds_since(run.start))))
+    }
+}
+
+fn ground(source: &dyn ByteSource) -> Result<Option<HeightGrid>> {
+    if source.size(HEIGHT_GRID_FILE).is_err() {
+        return Ok(None);
+    }
+    let bytes = source.read(HEIGHT_GRID_FILE, None)?;
+    Ok(Some(decode_height_grid(&bytes).context(HEIGHT_GRID_FILE)?))
+}
+
+/// The offset that the scene's time is written with; else that of the place's sun, in whole hours.
+fn zone_s(start: Option<&str>, longitude: f64) -> i32 {
+    let by_sun = (longitude / 15.0).round() as i32 * 3600;
+    let Some(start) = start else { return by_sun };
+    let written = |text: &str| Timestamp::parse(&format!("1970-01-01T00:00:00{text}")).ok();
+    let end = start.len().saturating_sub(6);
+    match start.get(end..).filter(|tail| tail.starts_with(['+', '-'])).and_then(written) {
+        Some(midnight) => (-midnight.seconds()) as i32,
+        None => 0,
+    }
+}
+
+/// Where a document's camera looks from: the eye, and the place of what it looks at where it names one.
+pub fn place_of(objects: &VariantCity, camera: &CameraDocument, site: &SiteFrame) -> Option<(glam::DVec3, bool)> {
+    use crate::live::ObjectDirectory;
+    let at = |[longitude, latitude, height]: [f64; 3]| {
+        site.from_geodetic(Geodetic::from_degrees(longitude, latitude, height)).0
+    };
+    if let Some(place) = camera.place {
+        return Some((at(place), false));
+    }
+    let target = match (&camera.object, camera.target) {
+        (Some(id), _) => {
+            let bounds = objects.bounds(objects.row_of(id)?);
+            (!bounds.is_empty()).then(|| bounds.center())?
+        }
+        (None, Some(target)) => at(target),
+        (None, None) => return None,
+    };
+    let (heading, pitch) = (camera.heading.to_radians(), camera.pitch.to_radians());
+    let forward = glam::DVec3::new(heading.sin() * pitch.cos(), heading.cos() * pitch.cos(), pitch.sin());
+    Some((target - forward * camera.distance_m.unwrap_or(500.0), true))
+}
+
+/// Files that a pattern with `*` in its last part means, sorted; `folder` is what it is relative to.
+pub fn files_of(folder: &Path, pattern: &str) -> Result<Vec<PathBuf>> {
+    let path = folder.join(pattern);
+    let shown = path.display().to_string();
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let Some((before, after)) = name.split_once('*') else {
+        return Ok(vec![path]);
+    };
+    let parent = path.parent().unwrap_or(Path::new(""));
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(parent).with_context(|| format!("cannot look for {shown}"))? {
+        let entry = entry?.file_name().to_string_lossy().into_owned();
+        let long = entry.len() >= before.len() + after.len();
+        if long && entry.starts_with(before) && entry.ends_with(after) {
+            found.push(parent.join(entry));
+        }
+    }
+    found.sort();
+    if found.is_empty() {
+        bail!("no file is called like that: {shown}");
+    }
+    Ok(found)
+}

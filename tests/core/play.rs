@@ -1,0 +1,189 @@
+//! `veduta play --headless` and `veduta simulate` from the command line.
+
+use std::fs;
+use std::path::Path;
+
+use crate::cli::{FOOTPRINTS, failure, success};
+use crate::shared_data::shared;
+
+const SCENE: &str = r#"format_version = 1
+name = "town"
+[city]
+packages = ["town.city"]
+[[binding]]
+stream = "box/{station}/level"
+to = { nearest = "Building", within_m = 500 }
+property = "level"
+unit = "m"
+stale_after_s = 7200
+[[indicator]]
+name = "level"
+expression = "max(level)"
+unit = "m"
+warning = 1
+critical = 2
+[[indicator]]
+name = "volume"
+expression = "sum(height)"
+[[alarm]]
+name = "flooded"
+message = "{name}: {format(value, 1)} m"
+property = "level"
+above = 1.5
+hysteresis = 0.5
+[[camera]]
+name = "top"
+place = [121.001, 31.0, 900]
+pitch = -80
+"#;
+
+const SCENARIO: &str = r#"format_version = 1
+scene = "town.toml"
+step_s = 600
+[time]
+start = "2026-05-01T00:00:00+08:00"
+end = "2026-05-01T12:00:00+08:00"
+[[recording]]
+name = "box"
+files = ["levels/*.csv"]
+time_column = "when"
+value_columns = ["level"]
+stations = "stations.csv"
+station_columns = ["station", "lon", "lat"]
+zone = "+08:00"
+[[event]]
+at = "+3600"
+kind = "set"
+object = "a"
+property = "height"
+value = 31
+[[event]]
+at = "+7200"
+kind = "message"
+text = "雨"
+for_s = 600
+[[edit]]
+name = "tower"
+kind = "add_footprint"
+id = "new"
+footprint = [[121.006, 31.0], [121.007, 31.0], [121.007, 31.001], [121.006, 31.001]]
+height_m = 50
+base_m = 0
+[[edit]]
+name = "west"
+kind = "remove"
+id = "b"
+[[variant]]
+name = "today"
+[[variant]]
+name = "built"
+edits = ["tower", "west"]
+[report]
+picture_every_s = 3600
+"#;
+
+fn town(folder: &Path) {
+    fs::write(folder.join("town.geojson"), FOOTPRINTS).unwrap();
+    success(folder, &["import", "town.geojson", "-o", "town.city"]);
+    fs::write(folder.join("town.toml"), SCENE).unwrap();
+    fs::write(folder.join("town.scenario.toml"), SCENARIO).unwrap();
+    fs::write(folder.join("stations.csv"), "station,lon,lat\nS1,121.0005,31.0005\nS2,121.0025,31.0005\n").unwrap();
+    fs::create_dir_all(folder.join("levels")).unwrap();
+    let hours = |values: [f64; 6]| {
+        let rows = values.iter().zip([1, 2, 3, 4, 5, 6]).map(|(v, hour)| format!("2026-05-01 {hour:02}:00:00,{v}"));
+        format!("when,level\n{}\n", rows.collect::<Vec<_>>().join("\n"))
+    };
+    fs::write(folder.join("levels/S1.csv"), hours([0.1, 0.4, 1.2, 1.8, 0.9, 0.2])).unwrap();
+    fs::write(folder.join("levels/S2.csv"), hours([0.1, 0.2, 0.3, 0.4, 0.5, 0.6])).unwrap();
+}
+
+#[test]
+fn a_play_writes_what_happened_and_is_the_same_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    town(folder);
+    let size = ["--size", "64x36"];
+    let play = |out: &str| {
+        let arguments = ["play", "town.scenario.toml", "--headless", "--out", out];
+        success(folder, &[&arguments[..], &size].concat());
+        fs::read_to_string(folder.join(out).join("play.json")).unwrap()
+    };
+    let (first, second) = (play("one"), play("two"));
+    assert_eq!(first, second);
+    let facts: serde_json::Value = serde_json::from_str(&first).unwrap();
+    assert_eq!((&facts["steps"], &facts["observations"]), (&72.into(), &12.into()), "{facts}");
+    let log = fs::read_to_string(folder.join("one/events.csv")).unwrap();
+    // Hour 4 and hour 5 of +08:00.
+    assert!(log.contains("2026-04-30T20:00:00Z,alarm_raised,a,flooded,1.8,warning,东楼: 1.8 m"), "{log}");
+    assert!(log.contains("2026-04-30T21:00:00Z,alarm_cleared,a,flooded"), "{log}");
+    let figures = fs::read_to_string(folder.join("one/indicators.csv")).unwrap();
+    assert!(figures.contains("2026-04-30T16:00:00Z,level,,,m,unknown"), "{figures}");
+    assert!(figures.contains("2026-04-30T19:00:00Z,level,,1.2,m,warning"), "{figures}");
+    // The set attribute counts from its step on; 'bow' is 9 m high.
+    assert!(figures.contains("2026-04-30T16:00:00Z,volume,,159,"), "{figures}");
+    assert!(figures.contains("2026-04-30T17:00:00Z,volume,,160,"), "{figures}");
+    // After two hours without news nothing is known any more.
+    assert!(figures.contains("2026-05-01T01:00:00Z,level,,,m,unknown"), "{figures}");
+}
+
+#[test]
+fn a_variant_changes_what_is_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    town(folder);
+    let arguments =
+        ["play", "town.scenario.toml", "--headless", "--out", "run", "--variant", "built", "--size", "64x36"];
+    success(folder, &arguments);
+    let figures = fs::read_to_string(folder.join("run/indicators.csv")).unwrap();
+    assert!(figures.contains("2026-04-30T16:00:00Z,volume,,89,"), "30 + 9 + 50, without the 120 m of 'b': {figures}");
+    // The second station's nearest building within 500 m is 'a' now.
+    assert!(figures.contains("2026-04-30T22:00:00Z,level,,0.6,m,normal"), "{figures}");
+    let line = failure(folder, &["play", "town.scenario.toml", "--headless", "--out", "x", "--variant", "bulit"]);
+    assert!(line.contains("no variant is named 'bulit'") && line.contains("today, built"), "{line}");
+    assert!(!folder.join("x").exists());
+}
+
+#[test]
+fn what_cannot_be_played_says_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    town(folder);
+    let line = failure(folder, &["play", "town.toml", "--headless", "--out", "x"]);
+    assert!(line.contains("no scenario") && line.ends_with("town.toml"), "{line}");
+    let line = failure(folder, &["simulate", "town.scenario.toml", "-o", "x.run"]);
+    assert!(line.contains("has no simulation"), "{line}");
+    fs::remove_dir_all(folder.join("levels")).unwrap();
+    let line = failure(folder, &["play", "town.scenario.toml", "--headless", "--out", "x"]);
+    assert!(line.contains("levels/*.csv"), "{line}");
+    let storm = "[[simulation]]\nname = \"storm\"\nkind = \"flood\"\nbbox = [121.0, 31.0, 121.001, 31.001]\ncell_m = 5\nduration_s = 60\noutput_s = 30\nrain_mm_h = [[0, 50]]\n";
+    fs::write(folder.join("storm.scenario.toml"), SCENARIO.replace("[report]", &format!("{storm}[report]"))).unwrap();
+    let line = failure(folder, &["simulate", "storm.scenario.toml", "-o", "x.run"]);
+    assert!(line.contains("levels") || line.contains("no terrain"), "{line}");
+    let leftovers: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(!leftovers.iter().any(|name| name == "x" || name == "x.run"), "{leftovers:?}");
+}
+
+#[test]
+fn recorded_air_lies_on_the_buildings_of_tokyo() {
+    let Some(air) = shared("tokyo/air_quality") else { return };
+    let Some(buildings) = shared("tokyo/mvt_buildings") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let city = folder.path().join("tokyo.city");
+    success(folder.path(), &["import", buildings.to_str().unwrap(), "-o", city.to_str().unwrap()]);
+    let scenario = concat!(env!("CARGO_MANIFEST_DIR"), "/scenes/tokyo_air.scenario.toml");
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_veduta"));
+    command.current_dir(folder.path()).env("TOKYO_AIR", air).env("TOKYO_CITY", city).env_remove("DISPLAY");
+    let output = command.args(["play", scenario, "--headless", "--out", "run", "--size", "96x54"]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let facts = fs::read_to_string(folder.path().join("run/play.json")).unwrap();
+    let facts: serde_json::Value = serde_json::from_str(&facts).unwrap();
+    assert_eq!(facts["steps"], 59, "{facts}");
+    // Stations with a building within 300 m, each with a value on most days.
+    let observations = facts["observations"].as_u64().unwrap();
+    assert!((800..1700).contains(&observations), "{facts}");
+    let log = fs::read_to_string(folder.path().join("run/events.csv")).unwrap();
+    assert!(
+        log.contains("2015-01-07T15:00:00Z,alarm_raised,13101-bldg-11450,bad_air,52.667,warning,NO2 53 ppb"),
+        "{log}"
+    );
+}
