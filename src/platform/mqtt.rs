@@ -9,6 +9,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use rand::TryRng;
+use rand::rngs::SysRng;
 use rumqttc::tokio_rustls::rustls::pki_types::CertificateDer;
 use rumqttc::tokio_rustls::rustls::pki_types::pem::PemObject;
 use rumqttc::tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
@@ -16,7 +18,6 @@ use rumqttc::{
     Client, ConnectReturnCode, Connection, ConnectionError, Event, MqttOptions, NetworkOptions, Packet, QoS,
     StateError, SubscribeFilter, SubscribeReasonCode, TlsConfiguration, TlsError, Transport,
 };
-use xxhash_rust::xxh3::xxh3_64;
 
 use super::transport::{BackOff, ConnectionState, Inbox, TransportStatus, wall_clock};
 use crate::live::{Connector, Decoded, Message, SourceIndex};
@@ -45,6 +46,9 @@ pub enum MqttError {
         /// The file.
         file: String,
     },
+    /// The machine gives no random numbers.
+    #[error("the machine gives no random numbers: {0}")]
+    Randomness(String),
     /// The thread cannot be started.
     #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),
@@ -94,7 +98,8 @@ impl MqttTransport {
         back_off: BackOff,
     ) -> Result<Self, MqttError> {
         let address = Address::parse(document.url.as_deref().unwrap_or_default())?;
-        let seed = xxh3_64(format!("{} {} {}", document.name, std::process::id(), wall_clock().0).as_bytes());
+        // Of the machine's randomness: a thousand screens of one configuration that start together are told apart.
+        let seed = SysRng.try_next_u64().map_err(|error| MqttError::Randomness(error.to_string()))?;
         // MQTT 3.1.1, 3.1.3.1: every broker takes 23 letters and digits.
         let mut options = MqttOptions::new(format!("veduta{seed:016x}"), &address.host, address.port);
         options.set_keep_alive(Duration::from_secs(KEEP_ALIVE_S));
