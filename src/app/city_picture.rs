@@ -66,20 +66,55 @@ pub enum CityPictureError {
 /// Frames after which loading is given up; each waits two milliseconds at least.
 const MOST_FRAMES: usize = 60_000;
 
+/// An engine with a city in it, to draw pictures of.
+pub struct CityPainter {
+    shell: Offscreen,
+    view: CityView,
+    started: std::time::Instant,
+}
+
+impl CityPainter {
+    /// Opens a package. Nothing is loaded before the first picture.
+    pub fn open(
+        source: Arc<dyn ByteSource>,
+        settings: OffscreenSettings,
+        view: CityView,
+    ) -> Result<Self, CityPictureError> {
+        let started = std::time::Instant::now();
+        let stream = CityStream::open(source, view.session)?;
+        let mut shell = Offscreen::new(settings)?;
+        show_city(shell.world_mut(), stream, view.time);
+        shell.look(view.camera.unwrap_or_else(|| overview(shell.world())));
+        Ok(Self { shell, view, started })
+    }
+
+    /// The engine.
+    pub fn shell(&mut self) -> &mut Offscreen {
+        &mut self.shell
+    }
+
+    /// The picture of what is in the world now, once everything is loaded that it shows.
+    pub fn picture(&mut self) -> Result<Picture, CityPictureError> {
+        // What was loaded for the last picture says nothing of this one.
+        self.shell.world_mut().resource_mut::<CityStream>().begin_anew();
+        Ok(self.shell.picture_when(|world| world.resource::<CityStream>().is_complete(), MOST_FRAMES)?)
+    }
+
+    /// What drawing took until now.
+    pub fn stats(&mut self) -> RenderStats {
+        stats(&mut self.shell, &self.view, self.started.elapsed().as_secs_f64())
+    }
+}
+
 /// Draws a package once.
 pub fn draw_city(
     source: Arc<dyn ByteSource>,
     settings: OffscreenSettings,
     view: &CityView,
 ) -> Result<(Picture, RenderStats), CityPictureError> {
-    let started = std::time::Instant::now();
-    let stream = CityStream::open(source, view.session)?;
-    let mut shell = Offscreen::new(settings)?;
-    show_city(shell.world_mut(), stream, view.time);
-    shell.look(view.camera.unwrap_or_else(|| overview(shell.world())));
-    let picture = shell.picture_when(|world| world.resource::<CityStream>().is_complete(), MOST_FRAMES)?;
-    let stats = stats(&mut shell, view, started.elapsed().as_secs_f64());
-    Ok((picture, stats))
+    let mut painter = CityPainter::open(source, settings, *view)?;
+    let picture = painter.picture()?;
+    Ok((picture, painter.stats()))
 }
 
 /// Puts a city into an engine's world: its stream, the place and the time of its sun, and a plain ground where it has no

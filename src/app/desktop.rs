@@ -7,14 +7,12 @@ use bevy::window::{MonitorSelection, PrimaryWindow, WindowMode};
 
 use super::city_picture::{overview, show_city};
 use super::graphics::{Adapter, GraphicsError};
-use crate::engine::city_material::ObjectFlags;
-use crate::engine::overlay::{ObjectPanel, Overlay};
-use crate::engine::picking::{Pick, pick};
-use crate::engine::{
-    CameraView, CityStream, EnginePlugins, EngineSystems, Flight, ObjectChange, ObjectChanges, SiteCamera,
-    camera_bundle,
-};
-use crate::quantity::Timestamp;
+use super::stage::SharedStage;
+use super::stage_view::{cue_target, put_on, select, show_stage};
+use crate::engine::picking::pick;
+use crate::engine::{CameraView, CityStream, EnginePlugins, EngineSystems, Flight, SiteCamera, camera_bundle};
+use crate::platform::transport::wall_clock;
+use crate::scenario::{CameraCue, LivePart, Playback};
 
 /// What the keys ask of a play.
 #[derive(Message, Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +27,14 @@ pub enum PlayKey {
     Forward,
     /// Arrow left: one step back.
     Back,
+    /// Page down: a twentieth of the play on.
+    JumpForward,
+    /// Page up: a twentieth of the play back.
+    JumpBack,
+    /// Backspace: to the start.
+    Start,
+    /// `L`: begin again at the end, or not.
+    Loop,
 }
 
 /// What the window shows at first.
@@ -39,16 +45,14 @@ pub struct DesktopSettings {
     pub kiosk: bool,
     /// The first view; the whole city where nothing is said.
     pub camera: Option<CameraView>,
-    /// The moment shown; a clear afternoon where nothing is said.
-    pub time: Option<Timestamp>,
 }
 
 /// Where Home flies to.
 #[derive(Resource)]
 struct HomeView(CameraView);
 
-/// Opens a window on a city and runs until it is closed. `prepare` adds what else shall run: a play, live data.
-pub fn run(stream: CityStream, settings: DesktopSettings, prepare: impl FnOnce(&mut App)) -> Result<(), GraphicsError> {
+/// Opens a window on a city and its stage, and runs until it is closed.
+pub fn run(stream: CityStream, settings: DesktopSettings, stage: &SharedStage) -> Result<(), GraphicsError> {
     let quality = Adapter::find()?.quality();
     let mode =
         if settings.kiosk { WindowMode::BorderlessFullscreen(MonitorSelection::Current) } else { WindowMode::Windowed };
@@ -60,14 +64,81 @@ pub fn run(stream: CityStream, settings: DesktopSettings, prepare: impl FnOnce(&
         )
         .add_plugins(EnginePlugins)
         .add_message::<PlayKey>()
-        .add_systems(Update, (turn_and_pan, zoom, keys, pick_clicked).in_set(EngineSystems::Camera));
-    show_city(app.world_mut(), stream, settings.time);
+        .add_systems(Update, (turn_and_pan, zoom, keys, pick_clicked).in_set(EngineSystems::Camera))
+        .add_systems(Update, play_stage.after(EngineSystems::Camera).before(EngineSystems::Stream));
+    show_city(app.world_mut(), stream, None);
     let view = settings.camera.unwrap_or_else(|| overview(app.world()));
     app.insert_resource(HomeView(view));
     app.world_mut().spawn(camera_bundle(view, &quality));
-    prepare(&mut app);
+    app.insert_resource(Staged { stage: stage.clone(), cue: stage.lock().state().camera.clone() });
+    put_on(app.world_mut(), stage);
     app.run();
     Ok(())
+}
+
+/// The stage, and the last flight that was begun for it.
+#[derive(Resource)]
+struct Staged {
+    stage: SharedStage,
+    cue: Option<CameraCue>,
+}
+
+/// Lets the keys and the time act on the stage, and shows it.
+fn play_stage(world: &mut World) {
+    let keys: Vec<PlayKey> = world.resource_mut::<Messages<PlayKey>>().drain().collect();
+    let dt = world.resource::<Time<Real>>().delta_secs_f64();
+    let shared = world.resource::<Staged>().stage.clone();
+    let mut stage = shared.lock();
+    if let Some(play) = stage.play() {
+        keys.into_iter().for_each(|key| key.act_on(play));
+    }
+    for happening in stage.advance(dt, wall_clock()) {
+        tracing::info!(time = %happening.time, "{:?}", happening.kind);
+    }
+    let cue = stage.state().camera.clone();
+    let flight = cue.as_ref().filter(|cue| world.resource::<Staged>().cue.as_ref() != Some(*cue)).and_then(|cue| {
+        let to = cue_target(&stage, cue)?;
+        let speed = stage.play().map_or(1.0, |play| play.speed());
+        Some((to, (cue.flight_s / speed).clamp(SHORTEST_FLIGHT_S, LONGEST_FLIGHT_S)))
+    });
+    drop(stage);
+    world.resource_mut::<Staged>().cue = cue;
+    if let Some((to, duration_s)) = flight {
+        let cameras: Vec<(Entity, SiteCamera)> =
+            world.query::<(Entity, &SiteCamera)>().iter(world).map(|(entity, camera)| (entity, *camera)).collect();
+        for (entity, camera) in cameras {
+            world.entity_mut(entity).insert(Flight { duration_s, ..Flight::new(camera.view, to) });
+        }
+    }
+    show_stage(world);
+}
+
+/// A flight to a camera of the play, on the screen, seconds: what is faster makes dizzy, what is slower is no flight.
+const SHORTEST_FLIGHT_S: f64 = 1.5;
+const LONGEST_FLIGHT_S: f64 = 8.0;
+
+impl PlayKey {
+    fn act_on(self, play: &mut Playback<LivePart>) {
+        let part = play.timeline().last_step() as i64 / 20;
+        match self {
+            Self::Pause if play.is_playing() => play.pause(),
+            Self::Pause => play.play(),
+            Self::Faster => play.set_speed(play.speed() * 2.0),
+            Self::Slower => play.set_speed(play.speed() * 0.5),
+            Self::Forward => play.step_by(1),
+            Self::Back => play.step_by(-1),
+            Self::JumpForward => seek_by(play, part),
+            Self::JumpBack => seek_by(play, -part),
+            Self::Start => play.seek(play.timeline().start()),
+            Self::Loop => play.set_looping(!play.is_looping()),
+        }
+    }
+}
+
+/// Goes on or back without pausing.
+fn seek_by(play: &mut Playback<LivePart>, steps: i64) {
+    let step = play.step_number().saturating_add_signed(steps).min(play.timeline().last_step());
+    play.seek(play.timeline().time_of(step));
 }
 
 /// Where the ray through the pointer meets the level of the city's foot: what turns and zooms go about.
@@ -138,6 +209,10 @@ fn keys(
             KeyCode::Minus | KeyCode::NumpadSubtract => drop(play.write(PlayKey::Slower)),
             KeyCode::ArrowRight => drop(play.write(PlayKey::Forward)),
             KeyCode::ArrowLeft => drop(play.write(PlayKey::Back)),
+            KeyCode::PageDown => drop(play.write(PlayKey::JumpForward)),
+            KeyCode::PageUp => drop(play.write(PlayKey::JumpBack)),
+            KeyCode::Backspace => drop(play.write(PlayKey::Start)),
+            KeyCode::KeyL => drop(play.write(PlayKey::Loop)),
             KeyCode::Escape => drop(exit.write(AppExit::Success)),
             KeyCode::Home => {
                 for (entity, camera) in &cameras {
@@ -170,22 +245,7 @@ fn pick_clicked(world: &mut World, mut pressed_at: Local<Option<Vec2>>) {
     }
     let Ok(view) = world.query::<&SiteCamera>().single(world).map(|camera| camera.view) else { return };
     let Some(ray) = pointer_ray(&window, &view) else { return };
-    let picked = pick(world, view.place_in_site, ray, false);
-    show_pick(world, picked.as_ref());
-}
-
-/// Highlights what was picked and shows its attributes; nothing takes both away.
-pub fn show_pick(world: &mut World, picked: Option<&Pick>) {
-    let highlight = ObjectChange { flags: ObjectFlags::HIGHLIGHT, ..ObjectChange::default() };
-    let layer = picked.map(|p| (p.row, highlight)).into_iter().collect();
-    world.resource_mut::<ObjectChanges>().set_layer("pick", layer);
-    world.resource_mut::<Overlay>().panel = picked.map(|p| {
-        let value = |name: &str| p.attributes.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
-        let rest = p.attributes.iter().filter(|(key, _)| !["id", "class", "name"].contains(&key.as_str()));
-        ObjectPanel {
-            title: value("name").or_else(|| value("id")).unwrap_or_else(|| p.row.to_string()),
-            subtitle: value("class").unwrap_or_default(),
-            rows: rest.take(14).cloned().collect(),
-        }
-    });
+    let picked = pick(world, view.place_in_site, ray, false).map(|picked| picked.row);
+    let stage = world.resource::<Staged>().stage.clone();
+    select(world, &stage.lock(), picked);
 }

@@ -163,6 +163,11 @@ impl LiveFeeds {
         &mut self.city
     }
 
+    /// Whether nothing is connected and nothing simulated.
+    pub fn is_empty(&self) -> bool {
+        self.transports.is_empty() && self.simulated.is_empty()
+    }
+
     /// State of each connection, by the name of its source.
     pub fn statuses(&self) -> impl Iterator<Item = (&str, TransportStatus)> {
         self.transports.iter().map(|(name, transport)| (name.as_str(), transport.status()))
@@ -192,9 +197,10 @@ impl LiveFeeds {
         self.advance(time);
     }
 
-    /// Waits for the first values of the connections, at most so long.
+    /// Waits for the first values of connections, so long.
     pub fn settle(&mut self, wait: Duration, now: &dyn Fn() -> Timestamp) {
         let begin = std::time::Instant::now();
+        self.advance(now());
         while !self.transports.is_empty() && begin.elapsed() < wait {
             std::thread::sleep(Duration::from_millis(20));
             self.advance(now());

@@ -12,12 +12,16 @@ pub mod documents;
 pub mod feeds;
 #[cfg(feature = "viewer")]
 pub mod graphics;
+#[cfg(feature = "viewer")]
+mod labels;
 mod log;
 #[cfg(feature = "viewer")]
 pub mod offscreen;
 mod progress;
 pub mod runs;
 pub mod stage;
+#[cfg(feature = "viewer")]
+mod stage_view;
 
 use std::process::ExitCode;
 

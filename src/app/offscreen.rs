@@ -239,6 +239,17 @@ impl Picture {
             .map_err(|e| GraphicsError::Write { cause: e.to_string(), path: path.display().to_string() })
     }
 
+    /// The bytes of a PNG file.
+    pub fn png(&self) -> Result<Vec<u8>, GraphicsError> {
+        let mut bytes = std::io::Cursor::new(Vec::new());
+        let image = image::RgbaImage::from_raw(self.width, self.height, self.rgba.clone());
+        let image = image.ok_or_else(|| GraphicsError::ReadBack("the picture is not whole".to_owned()))?;
+        image
+            .write_to(&mut bytes, image::ImageFormat::Png)
+            .map_err(|e| GraphicsError::Write { cause: e.to_string(), path: "a picture".to_owned() })?;
+        Ok(bytes.into_inner())
+    }
+
     /// The mean of `factor` by `factor` pixels each, taken of light and not of its coding.
     fn reduced(self, factor: u32) -> Self {
         if factor <= 1 {

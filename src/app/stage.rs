@@ -3,19 +3,22 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result, bail};
 
 use super::documents::Documents;
 use super::feeds::{LiveFeeds, recorded_feeds};
+use crate::city::Value;
 use crate::geodesy::{Geodetic, SiteFrame};
 use crate::geometry::HeightGrid;
+use crate::indicator::Alarms;
 use crate::package::{City, HEIGHT_GRID_FILE, decode_height_grid};
 use crate::platform::FolderSource;
 use crate::quantity::Timestamp;
 use crate::scenario::{
     Appearance, CityEdits, CityLive, CityState, Happening, LivePart, Playback, Timeline, VariantCity, VariantEdits,
+    filled,
 };
 use crate::scene::{CameraDocument, ObjectStyle, ScenarioDocument, SceneDocument};
 use crate::sim::Recording;
@@ -64,6 +67,23 @@ pub struct Stage {
     /// Seconds by which the city's clocks are ahead of UTC.
     pub zone_s: i32,
     quiet: CityState,
+}
+
+/// A stage that a shell shares with what draws it.
+#[derive(Clone)]
+pub struct SharedStage(Arc<Mutex<Stage>>);
+
+impl SharedStage {
+    /// Shares a stage.
+    pub fn new(stage: Stage) -> Self {
+        Self(Arc::new(Mutex::new(stage)))
+    }
+
+    /// The stage; nobody else has it meanwhile.
+    pub fn lock(&self) -> MutexGuard<'_, Stage> {
+        // A panic elsewhere leaves a state that can still be shown.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Stage {
@@ -196,6 +216,22 @@ impl Stage {
     /// How an object looks now.
     pub fn style(&self, row: u32) -> ObjectStyle {
         self.appearance.style(row, self.live(), self.state())
+    }
+
+    /// What an alarm says of an object.
+    pub fn words_of_alarm(&self, message: &str, row: u32, value: f64) -> String {
+        filled(message, &|name: &str| match name {
+            "value" => Value::from(value),
+            _ if row == Alarms::CITY => Value::Null,
+            _ => self.objects.attribute(row, name),
+        })
+    }
+
+    /// Date and time of the city's clocks.
+    pub fn clock(&self) -> String {
+        let local = self.time().plus_seconds(f64::from(self.zone_s));
+        let ((year, month, day), seconds) = (local.date_utc(), local.seconds_of_day_utc() as u32);
+        format!("{year:04}-{month:02}-{day:02} {:02}:{:02}", seconds / 3600, seconds / 60 % 60)
     }
 
     /// A camera of the scene by its name.

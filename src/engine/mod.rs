@@ -21,7 +21,7 @@ pub use camera::{CameraView, Flight, SiteCamera};
 pub use city_material::{CityPart, ObjectLook};
 pub use environment::Environment;
 pub use origin::{OriginMoved, RenderOrigin, SiteTransform};
-pub use tiles::{CityStream, ObjectChange, ObjectChanges, StreamError};
+pub use tiles::{CityStream, ObjectChange, ObjectChanges, ObjectLooks, StreamError};
 
 /// The order of a frame.
 #[derive(SystemSet, Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -3,7 +3,7 @@
 use crate::city::{Expression, Scope};
 
 /// The text with every `{expression}` replaced by its value; what is no expression stays as it is written.
-pub(super) fn filled(text: &str, scope: &dyn Scope) -> String {
+pub fn filled(text: &str, scope: &dyn Scope) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('{') {

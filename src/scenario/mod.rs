@@ -28,6 +28,7 @@ pub use city_live::{CityLive, CityLiveSnapshot};
 pub use edits::{AddedModel, CityEdits, VariantEdits};
 pub use event_log::{EventLog, Happening, HappeningKind, IndicatorTable};
 pub use live_part::{LivePart, LivePartSnapshot, ObservationFeed};
+pub use message::filled;
 pub use playback::{Playable, Playback};
 pub use simulation::simulation;
 pub use state::{CameraCue, CityState, HandAlarm, ShownMessage};

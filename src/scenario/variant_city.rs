@@ -75,6 +75,15 @@ impl VariantCity {
         }
     }
 
+    /// The attributes that an object has, in the order of the package.
+    pub fn attributes(&self, row: u32) -> Vec<(String, Value)> {
+        match self.added(row) {
+            Some(object) => object.attributes.iter().map(|(name, value)| (name.to_string(), value.clone())).collect(),
+            // What cannot be read is not shown.
+            None => self.city.object(row).ok().flatten().map(|stored| stored.attributes).unwrap_or_default(),
+        }
+    }
+
     /// A number for every object that has one in this column, by row.
     pub fn numbers(&self, name: &str) -> BTreeMap<u32, f64> {
         let rows = (0..self.row_count()).filter(|row| !self.removed.contains(row));

@@ -2,11 +2,11 @@
 
 use glam::DVec3;
 use veduta::app::city_picture::show_city;
-use veduta::app::desktop::show_pick;
 use veduta::app::offscreen::{Offscreen, OffscreenSettings};
-use veduta::engine::overlay::{AlarmLine, IndicatorCard, Label, Overlay, Severity, TimeBar};
-use veduta::engine::picking::pick;
-use veduta::engine::{CameraView, CityStream};
+use veduta::engine::city_material::ObjectFlags;
+use veduta::engine::overlay::{AlarmLine, IndicatorCard, Label, ObjectPanel, Overlay, Severity, TimeBar};
+use veduta::engine::picking::{Pick, pick};
+use veduta::engine::{CameraView, CityStream, ObjectChange, ObjectChanges};
 use veduta::streaming::SessionSettings;
 
 use crate::city::demo;
@@ -14,6 +14,16 @@ use crate::golden::{check, difference};
 
 fn card(name: &str, value: &str, unit: &str, severity: Severity) -> IndicatorCard {
     IndicatorCard { name: name.into(), value: value.into(), unit: unit.into(), severity }
+}
+
+fn panel(met: &Pick) -> ObjectPanel {
+    let value = |name: &str| met.attributes.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
+    let rest = met.attributes.iter().filter(|(key, _)| !["id", "class", "name"].contains(&key.as_str()));
+    ObjectPanel {
+        title: value("name").or_else(|| value("id")).unwrap(),
+        subtitle: value("class").unwrap(),
+        rows: rest.take(14).cloned().collect(),
+    }
 }
 
 #[test]
@@ -32,9 +42,11 @@ fn a_picked_building_with_its_attributes() {
     assert!(met.attributes.iter().any(|(name, value)| name == "class" && value == "Building"), "{met:?}");
     assert_eq!(pick(shell.world_mut(), view.place_in_site, DVec3::Z, false), None);
 
-    show_pick(shell.world_mut(), Some(&met));
+    let highlight = ObjectChange { flags: ObjectFlags::HIGHLIGHT, ..ObjectChange::default() };
+    shell.world_mut().resource_mut::<ObjectChanges>().set("pick", met.row, Some(highlight));
     {
         let mut overlay = shell.world_mut().resource_mut::<Overlay>();
+        overlay.panel = Some(panel(&met));
         overlay.labels = vec![Label {
             place_in_site: met.place_in_site + DVec3::Z * 20.0,
             text: "市役所 · 市政厅".into(),
@@ -58,7 +70,7 @@ fn a_picked_building_with_its_attributes() {
     assert!(changed > 0.05, "{changed}");
     check("picked_building", &after);
 
-    show_pick(shell.world_mut(), None);
+    shell.world_mut().resource_mut::<ObjectChanges>().set("pick", met.row, None);
     *shell.world_mut().resource_mut::<Overlay>() = Overlay::default();
     assert_eq!(shell.picture_when(complete, 20_000).unwrap(), before);
 }

@@ -11,7 +11,7 @@ use crate::app::cli::PlayArgs;
 use crate::app::documents::Documents;
 use crate::app::progress::Bar;
 use crate::app::runs::runs;
-use crate::app::stage::Stage;
+use crate::app::stage::{SharedStage, Stage};
 use crate::package::PackageSink;
 use crate::platform::{AtomicFolder, Interrupt};
 use crate::quantity::Timestamp;
@@ -65,24 +65,25 @@ fn headless(arguments: &PlayArgs, mut stage: Stage) -> Result<()> {
     let mut sink = AtomicFolder::create(folder)?;
     let interrupt = Interrupt::on_signals().map_err(anyhow::Error::msg)?;
     compute_runs(&mut stage, &interrupt)?;
-    let mut painter = viewer::painter(&stage, arguments.size, arguments.scene.memory)?;
-    let mut written = Written::default();
     let pictures = pictures(&mut stage, arguments.speed);
+    let shared = SharedStage::new(stage);
+    let mut painter = viewer::painter(&shared, arguments.size, arguments.scene.memory)?;
+    let mut written = Written::default();
     let bar = Bar::new("playing", pictures.len() as u64);
     for (number, time) in pictures.iter().enumerate() {
-        play_to(&mut stage, *time, &mut written.log);
+        play_to(&mut shared.lock(), *time, &mut written.log);
         if interrupt.is_set() {
             anyhow::bail!("stopped: nothing is left in {}", folder.display());
         }
-        written.note(&stage);
-        if let Some(png) = painter.picture(&mut stage)? {
+        written.note(&shared.lock());
+        if let Some(png) = painter.picture(&shared)? {
             sink.write(&format!("frames/{number:04}.png"), &png)?;
             written.pictures += 1;
         }
         bar.set(number as u64 + 1);
     }
     bar.finish();
-    let summary = written.summary(&mut stage, arguments);
+    let summary = written.summary(&mut shared.lock(), arguments);
     sink.write("events.jsonl", written.log.json_lines().as_bytes())?;
     sink.write("events.csv", written.log.csv().as_bytes())?;
     sink.write("indicators.csv", written.figures.csv().as_bytes())?;

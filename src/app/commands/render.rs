@@ -1,32 +1,48 @@
-//! `veduta render`: a picture of a package or scene without a window.
+//! `veduta render`: a picture of a package, scene or scenario without a window.
 
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
 use super::places::numbers;
-use super::{is_package, open_city};
-use crate::app::city_picture::{CityView, RenderStats, draw_city};
+use super::play::compute_runs;
+use crate::app::city_picture::{CityPainter, CityView};
 use crate::app::cli::RenderArgs;
-use crate::app::offscreen::OffscreenSettings;
+use crate::app::documents::Documents;
+use crate::app::offscreen::{OffscreenSettings, Picture};
+use crate::app::stage::{Course, SharedStage, Stage};
+use crate::app::stage_view::{cue_view, put_on, select, show_stage, view_of};
 use crate::engine::CameraView;
 use crate::geodesy::Geodetic;
-use crate::package::City;
-use crate::platform::FolderSource;
+use crate::live::ObjectDirectory;
+use crate::platform::transport::wall_clock;
+use crate::platform::{FolderSource, Interrupt};
 use crate::quantity::Timestamp;
+use crate::scenario::VariantCity;
 use crate::streaming::SessionSettings;
 
+/// How long a picture of a scene with live connections waits for first values.
+const LIVE_WAIT: Duration = Duration::from_secs(2);
+
 pub fn run(arguments: &RenderArgs) -> Result<ExitCode> {
-    if !is_package(&arguments.path) {
-        bail!("no city package is there: {}", arguments.path.display());
-    }
-    let city = open_city(&arguments.path)?;
+    let mut stage = Stage::open(Documents::open(&arguments.scene.path)?, arguments.scene.variant.as_deref())?;
     let time = arguments.at.as_deref().map(Timestamp::parse).transpose()?;
-    let camera = arguments.camera.as_deref().map(|text| camera(&city, text)).transpose()?;
-    let session = SessionSettings { budget_bytes: arguments.memory << 20, ..SessionSettings::default() };
-    let stats = draw(&arguments.path, &arguments.output, arguments.size, &CityView { camera, time, session })?;
+    match (time, &mut stage.course) {
+        (Some(time), _) => stage.seek(time),
+        (None, Course::Live(feeds)) if !feeds.is_empty() => feeds.settle(LIVE_WAIT, &wall_clock),
+        (None, _) => {}
+    }
+    compute_runs(&mut stage, &Interrupt::default())?;
+    let selected = arguments.select.as_deref().map(|id| row_of(&stage.objects, id)).transpose()?;
+    let camera = camera(&stage, arguments.camera.as_deref(), selected)?;
+    let stage = SharedStage::new(stage);
+    let mut painter = ScenePainter::open(&stage, arguments.size, arguments.scene.memory, time)?;
+    painter.select(selected);
+    let picture = painter.picture(camera)?;
+    picture.save(&arguments.output)?;
+    let stats = painter.city.stats();
     if let Some(path) = &arguments.stats {
         let text = serde_json::to_string_pretty(&stats)?;
         std::fs::write(path, text + "\n").with_context(|| format!("cannot write {}", path.display()))?;
@@ -40,34 +56,103 @@ pub fn run(arguments: &RenderArgs) -> Result<ExitCode> {
         stats.seconds,
         stats.adapter
     );
+    for problem in stats.problems.iter().take(3) {
+        eprintln!("veduta: {problem}: {}", stage.lock().package.display());
+    }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Draws a package into a PNG file.
-pub fn draw(package: &Path, output: &Path, (width, height): (u32, u32), view: &CityView) -> Result<RenderStats> {
-    let source = FolderSource::new(package).with_context(|| package.display().to_string())?;
-    let settings = OffscreenSettings { width, height, oversampling: 2, ..OffscreenSettings::default() };
-    let (picture, stats) = draw_city(Arc::new(source), settings, view)?;
-    picture.save(output)?;
-    Ok(stats)
+fn row_of(objects: &VariantCity, id: &str) -> Result<u32> {
+    objects.row_of(id).with_context(|| format!("no object is called '{id}'"))
 }
 
-/// `LON,LAT,H,HEADING,PITCH` in degrees and metres above the ellipsoid.
-fn camera(city: &City, text: &str) -> Result<CameraView> {
+/// Draws a stage.
+pub struct ScenePainter {
+    city: CityPainter,
+    stage: SharedStage,
+}
+
+impl ScenePainter {
+    /// An engine with the stage's city. `time` sets the sun of a scene in which nothing moves.
+    pub fn open(
+        stage: &SharedStage,
+        (width, height): (u32, u32),
+        memory_mib: u64,
+        time: Option<Timestamp>,
+    ) -> Result<Self> {
+        let package = stage.lock().package.clone();
+        let source = FolderSource::new(&package).with_context(|| package.display().to_string())?;
+        let settings = OffscreenSettings { width, height, oversampling: 2, ..OffscreenSettings::default() };
+        let session = SessionSettings { budget_bytes: memory_mib << 20, ..SessionSettings::default() };
+        let mut city = CityPainter::open(Arc::new(source), settings, CityView { camera: None, time, session })?;
+        put_on(city.shell().world_mut(), stage);
+        Ok(Self { city, stage: stage.clone() })
+    }
+
+    /// Highlights an object.
+    pub fn select(&mut self, row: Option<u32>) {
+        if row.is_some() {
+            select(self.city.shell().world_mut(), &self.stage.lock(), row);
+        }
+    }
+
+    /// Where the camera stands from now on.
+    pub fn look(&mut self, camera: CameraView) {
+        self.city.shell().look(camera);
+    }
+
+    /// The picture from a camera; from where the last one was taken where none is given.
+    pub fn picture(&mut self, camera: Option<CameraView>) -> Result<Picture> {
+        if let Some(camera) = camera {
+            self.city.shell().look(camera);
+        }
+        show_stage(self.city.shell().world_mut());
+        Ok(self.city.picture()?)
+    }
+
+    /// What drawing took until now.
+    pub fn stats(&mut self) -> crate::app::city_picture::RenderStats {
+        self.city.stats()
+    }
+}
+
+/// What a picture looks at: what the user says, the selected object, the play's camera, the scene's first camera.
+fn camera(stage: &Stage, text: Option<&str>, selected: Option<u32>) -> Result<Option<CameraView>> {
+    let Some(text) = text else {
+        let object = selected.and_then(|row| around(stage, row));
+        return Ok(object.or_else(|| first_view(stage)));
+    };
+    if let Some(camera) = stage.camera(text) {
+        return view_of(stage, camera)
+            .with_context(|| format!("the camera '{text}' looks at what is nowhere"))
+            .map(Some);
+    }
+    if !text.contains(',') {
+        let known: Vec<&str> = stage.scene.cameras.iter().map(|camera| camera.name.as_str()).collect();
+        bail!("no camera is named '{text}'; there are: {}", known.join(", "));
+    }
     let [longitude, latitude, height, heading, pitch] = numbers(text, "LON,LAT,H,HEADING,PITCH")?;
-    let place = city.manifest().site().from_geodetic(Geodetic::from_degrees(longitude, latitude, height));
-    Ok(CameraView {
+    let place = stage.site().from_geodetic(Geodetic::from_degrees(longitude, latitude, height));
+    Ok(Some(CameraView {
         place_in_site: place.0,
         heading_rad: heading.to_radians(),
         pitch_rad: pitch.clamp(-89.0, 89.0).to_radians(),
         ..CameraView::default()
-    })
+    }))
 }
 
-/// A view of an object from a distance, heading and pitch in degrees.
-pub fn towards(city: &City, id: &str, distance_m: f64, heading: f64, pitch: f64) -> Option<CameraView> {
-    let bounds = city.table().bounds().get(city.table().row(id)? as usize).copied().filter(|b| !b.is_empty())?;
-    let (heading, pitch) = (heading.to_radians(), pitch.to_radians());
-    let forward = glam::DVec3::new(heading.sin() * pitch.cos(), heading.cos() * pitch.cos(), pitch.sin());
-    Some(CameraView::looking_at(bounds.center() - forward * distance_m, bounds.center()))
+/// Where a stage is looked at from at first: the play's camera, or the scene's first one.
+pub fn first_view(stage: &Stage) -> Option<CameraView> {
+    cue_view(stage).or_else(|| view_of(stage, stage.scene.cameras.first()?))
+}
+
+/// A view of an object among its neighbours.
+fn around(stage: &Stage, row: u32) -> Option<CameraView> {
+    let bounds = stage.objects.bounds(row);
+    if bounds.is_empty() {
+        return None;
+    }
+    let distance = bounds.size().length().max(20.0) * 2.2;
+    let forward = glam::DVec3::new(0.35, 0.75, -0.56).normalize();
+    Some(CameraView::looking_at(bounds.center() - forward * distance, bounds.center()))
 }

@@ -1,23 +1,23 @@
-//! `veduta view`: a package in a window.
+//! `veduta view`: a package or scene in a window.
 
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 
-use super::is_package;
+use super::play::compute_runs;
+use super::render::first_view;
 use crate::app::cli::ViewArgs;
 use crate::app::desktop::{self, DesktopSettings};
-use crate::engine::{CameraView, CityStream};
-use crate::platform::FolderSource;
+use crate::app::documents::Documents;
+use crate::app::stage::{SharedStage, Stage};
+use crate::engine::CityStream;
+use crate::platform::{FolderSource, Interrupt};
 use crate::streaming::SessionSettings;
 
 pub fn run(arguments: &ViewArgs) -> Result<ExitCode> {
-    if !is_package(&arguments.path) {
-        bail!("no city package is there: {}", arguments.path.display());
-    }
-    show(&arguments.path, arguments.kiosk, arguments.memory, None)?;
+    let stage = Stage::open(Documents::open(&arguments.scene.path)?, arguments.scene.variant.as_deref())?;
+    show(stage, arguments.kiosk, arguments.scene.memory, 1.0)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -26,15 +26,23 @@ pub fn has_display() -> bool {
     ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
 }
 
-/// Opens a window on a package and runs until it is closed.
-pub fn show(package: &Path, kiosk: bool, memory_mib: u64, camera: Option<CameraView>) -> Result<()> {
+/// Opens a window on a stage and runs until it is closed. A play runs at once.
+pub fn show(mut stage: Stage, kiosk: bool, memory_mib: u64, speed: f64) -> Result<()> {
     if !has_display() {
-        bail!("there is no display (DISPLAY is not set); draw a picture with 'veduta render' instead");
+        bail!(
+            "there is no display (DISPLAY is not set); draw pictures with 'veduta render' or 'veduta play --headless'"
+        );
     }
-    let source = FolderSource::new(package).with_context(|| package.display().to_string())?;
+    compute_runs(&mut stage, &Interrupt::default())?;
+    if let Some(play) = stage.play() {
+        play.set_speed(speed);
+        play.play();
+    }
+    let source = FolderSource::new(&stage.package).with_context(|| stage.package.display().to_string())?;
     let settings = SessionSettings { budget_bytes: memory_mib << 20, ..SessionSettings::default() };
     let stream = CityStream::open(Arc::new(source), settings)?;
-    let title = format!("{} - Veduta", stream.manifest().name);
-    desktop::run(stream, DesktopSettings { title, kiosk, camera, time: None }, |_| {})?;
+    let title = format!("{} - Veduta", stage.scene.name);
+    let camera = first_view(&stage);
+    desktop::run(stream, DesktopSettings { title, kiosk, camera }, &SharedStage::new(stage))?;
     Ok(())
 }

@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 
 use crate::app::cli::{DemoArgs, PlayArgs, RenderArgs, ViewArgs};
 use crate::app::documents::Documents;
-use crate::app::stage::Stage;
+use crate::app::stage::{SharedStage, Stage};
 
 pub fn render(arguments: &RenderArgs) -> Result<ExitCode> {
     bail!("this build has no viewer (feature 'viewer'): {}", arguments.output.display())
@@ -30,11 +30,11 @@ pub fn show_demo(_arguments: &DemoArgs, documents: Documents) -> Result<()> {
 pub struct Painter;
 
 impl Painter {
-    pub fn picture(&mut self, _stage: &mut Stage) -> Result<Option<Vec<u8>>> {
+    pub fn picture(&mut self, _stage: &SharedStage) -> Result<Option<Vec<u8>>> {
         Ok(None)
     }
 }
 
-pub fn painter(_stage: &Stage, _size: (u32, u32), _memory_mib: u64) -> Result<Painter> {
+pub fn painter(_stage: &SharedStage, _size: (u32, u32), _memory_mib: u64) -> Result<Painter> {
     Ok(Painter)
 }

@@ -11,7 +11,7 @@ mod tileset;
 
 pub use decode::{NO_OBJECT, PartObjects};
 pub use ground::plain_ground;
-pub use style::{ObjectChange, ObjectChanges};
+pub use style::{ObjectChange, ObjectChanges, ObjectLooks};
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, mpsc};
@@ -159,6 +159,11 @@ impl CityStream {
         self.still_frames >= STILL_FRAMES
     }
 
+    /// Forgets that everything was there: views or the city have changed, and what is missing now is not known yet.
+    pub fn begin_anew(&mut self) {
+        self.still_frames = 0;
+    }
+
     fn run(&mut self, command: Command, commands: &mut Commands) {
         match command {
             Command::Fetch { resource, tree, name, max_bytes } => {
@@ -254,12 +259,15 @@ pub(super) struct TilesPlugin;
 
 impl Plugin for TilesPlugin {
     fn build(&self, app: &mut App) {
-        app.init_resource::<ObjectChanges>().add_systems(
-            Update,
-            (stream_city.run_if(resource_exists::<CityStream>), style::apply_changes)
-                .chain()
-                .in_set(EngineSystems::Stream),
-        );
+        app.init_resource::<ObjectChanges>()
+            .init_resource::<style::RowPlaces>()
+            .add_observer(style::forget)
+            .add_systems(
+                Update,
+                (stream_city.run_if(resource_exists::<CityStream>), style::apply_changes)
+                    .chain()
+                    .in_set(EngineSystems::Stream),
+            );
     }
 }
 
@@ -271,7 +279,6 @@ fn stream_city(
     mut meshes: ResMut<Assets<Mesh>>,
     mut images: ResMut<Assets<Image>>,
     mut materials: ResMut<Assets<CityMaterial>>,
-    mut changes: ResMut<ObjectChanges>,
 ) {
     let views: Vec<View> = cameras.iter().map(|(camera, target)| view_of(camera, target)).collect();
     let stream = &mut *stream;
@@ -305,7 +312,6 @@ fn stream_city(
                 stream.held.insert(id, (tree, Held::Entities(entities)));
                 stream.handle(Event::Decoded(id, decoded));
                 stream.handle(Event::Uploaded(id, resident));
-                changes.apply_again();
             }
         }
     }

@@ -1,10 +1,11 @@
 //! What styles, live values, scenarios and the pointer say about objects, brought to the object tables.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use bevy::prelude::*;
 
-use super::decode::PartObjects;
+use super::decode::{NO_OBJECT, PartObjects};
 use crate::engine::city_material::{ObjectFlags, ObjectLook, ObjectTable};
 
 /// What differs from an object's plain look.
@@ -31,21 +32,47 @@ impl ObjectChange {
     }
 }
 
-/// Changes by object row, in layers that lie over each other by name: a later name wins for colour and height, flags add
-/// up. Whoever owns a layer replaces it as a whole (`styles`, `live`, `scenario`, `pick`).
-#[derive(Resource, Debug, Clone, Default)]
+/// Knows how objects look now: asked for those of a part when it appears, and again for rows that were touched.
+pub trait ObjectLooks: Send + Sync {
+    /// What differs from the plain look of the object in a row.
+    fn change(&self, row: u32) -> ObjectChange;
+}
+
+/// What differs from the plain looks: a base that is asked, and over it changes by object row, in layers by name; a later
+/// name wins for colour and height, flags add up. Whoever owns a layer replaces it as a whole (`pick`).
+#[derive(Resource, Default)]
 pub struct ObjectChanges {
+    base: Option<Arc<dyn ObjectLooks>>,
     layers: BTreeMap<&'static str, BTreeMap<u32, ObjectChange>>,
-    dirty: bool,
+    touched: BTreeSet<u32>,
+    all: bool,
 }
 
 impl ObjectChanges {
+    /// Sets who knows how objects look; all are asked for anew.
+    pub fn set_base(&mut self, base: Arc<dyn ObjectLooks>) {
+        self.base = Some(base);
+        self.all = true;
+    }
+
+    /// Tells that the base has news of these rows.
+    pub fn touch(&mut self, rows: impl IntoIterator<Item = u32>) {
+        self.touched.extend(rows);
+    }
+
+    /// Tells that the base may have news of every row.
+    pub fn touch_all(&mut self) {
+        self.all = true;
+    }
+
     /// Replaces a layer.
     pub fn set_layer(&mut self, name: &'static str, changes: BTreeMap<u32, ObjectChange>) {
-        if self.layers.get(name) != Some(&changes) {
-            self.layers.insert(name, changes);
-            self.dirty = true;
-        }
+        let old = self.layers.insert(name, changes).unwrap_or_default();
+        let new = self.layers.get(name).into_iter().flatten();
+        let differs = new.filter(|(row, change)| old.get(*row) != Some(*change)).map(|(row, _)| *row);
+        self.touched.extend(differs);
+        let gone = |row: &&u32| !self.layers.get(name).is_some_and(|new| new.contains_key(*row));
+        self.touched.extend(old.keys().filter(gone));
     }
 
     /// Changes one object in a layer; `None` takes the change away.
@@ -55,12 +82,12 @@ impl ObjectChanges {
             Some(change) => layer.insert(row, change),
             None => layer.remove(&row),
         };
-        self.dirty = true;
+        self.touched.insert(row);
     }
 
-    /// All layers' changes of an object, one over the other.
+    /// The base and all layers of an object, one over the other.
     pub fn of(&self, row: u32) -> ObjectChange {
-        let mut sum = ObjectChange::default();
+        let mut sum = self.base.as_ref().map(|base| base.change(row)).unwrap_or_default();
         for change in self.layers.values().filter_map(|layer| layer.get(&row)) {
             sum.color = change.color.or(sum.color);
             sum.height_factor = change.height_factor.or(sum.height_factor);
@@ -69,24 +96,57 @@ impl ObjectChanges {
         sum
     }
 
-    pub(super) fn apply_again(&mut self) {
-        self.dirty |= self.layers.values().any(|layer| !layer.is_empty());
+    fn is_empty(&self) -> bool {
+        self.base.is_none() && self.layers.values().all(BTreeMap::is_empty)
     }
 }
 
-/// Writes changed looks into the tables: a table sends only the rows of texels that differ.
+/// Where the objects of all parts are: row, entity's bits, feature of the part. A row can be in several tiles.
+#[derive(Resource, Debug, Default)]
+pub(super) struct RowPlaces(BTreeSet<(u32, u64, u32)>);
+
+/// Forgets the objects of a part that goes.
+pub(super) fn forget(removed: On<Remove, PartObjects>, parts: Query<&PartObjects>, mut places: ResMut<RowPlaces>) {
+    let Ok(part) = parts.get(removed.entity) else { return };
+    for (row, feature) in part.rows.iter().zip(0..) {
+        places.0.remove(&(*row, removed.entity.to_bits(), feature));
+    }
+}
+
+/// Writes changed looks into the tables: those of new parts, and of rows that were touched. A table sends only the rows of
+/// texels that differ.
 pub(super) fn apply_changes(
     mut changes: ResMut<ObjectChanges>,
+    mut places: ResMut<RowPlaces>,
     mut parts: Query<(&PartObjects, &mut ObjectTable)>,
-    spawned: Query<(), Added<PartObjects>>,
+    new: Query<(Entity, &PartObjects), Added<PartObjects>>,
 ) {
-    if !changes.dirty && (spawned.is_empty() || changes.layers.is_empty()) {
-        return;
+    let mut due: BTreeSet<u64> = BTreeSet::new();
+    for (entity, part) in &new {
+        let of_objects = part.rows.iter().zip(0..).filter(|(row, _)| **row != NO_OBJECT);
+        places.0.extend(of_objects.map(|(row, feature)| (*row, entity.to_bits(), feature)));
+        due.insert(entity.to_bits());
     }
-    changes.bypass_change_detection().dirty = false;
-    for (part, mut table) in &mut parts {
+    let changes = changes.bypass_change_detection();
+    let (touched, all) = (std::mem::take(&mut changes.touched), std::mem::take(&mut changes.all));
+    if all {
+        due.extend(places.0.iter().map(|(_, entity, _)| *entity));
+    } else if changes.is_empty() {
+        due.clear();
+    }
+    for bits in &due {
+        let Ok((part, mut table)) = parts.get_mut(Entity::from_bits(*bits)) else { continue };
         for (feature, (row, plain)) in part.rows.iter().zip(part.plain.iter()).enumerate() {
-            table.bypass_change_detection().set(feature, changes.of(*row).on(*plain));
+            if *row != NO_OBJECT {
+                table.bypass_change_detection().set(feature, changes.of(*row).on(*plain));
+            }
+        }
+    }
+    for row in touched {
+        for (_, bits, feature) in places.0.range((row, 0, 0)..=(row, u64::MAX, u32::MAX)) {
+            let Ok((part, mut table)) = parts.get_mut(Entity::from_bits(*bits)) else { continue };
+            let Some(plain) = part.plain.get(*feature as usize) else { continue };
+            table.bypass_change_detection().set(*feature as usize, changes.of(row).on(*plain));
         }
     }
 }

@@ -1,0 +1,111 @@
+//! Which words stand on which objects: those that the scene's layers and effects ask for, nearest first.
+
+use glam::DVec3;
+
+use super::stage::Stage;
+use crate::indicator::ObjectTree;
+use crate::scene::Effect;
+
+/// Labels of live values at most, nearest first.
+const MOST_LIVE: usize = 40;
+/// Labels of live values are drawn up to here, metres.
+const LIVE_WITHIN_M: f64 = 8_000.0;
+
+/// Objects that may carry words, by who asks for them.
+#[derive(Default)]
+pub struct LabelBook {
+    layers: Vec<Candidates>,
+    live: Candidates,
+    /// Slots that `live` was made of.
+    slots: u32,
+}
+
+struct Candidates {
+    rows: Vec<(u32, DVec3)>,
+    within_m: f64,
+    limit: usize,
+}
+
+impl Default for Candidates {
+    fn default() -> Self {
+        Self { rows: Vec::new(), within_m: LIVE_WITHIN_M, limit: MOST_LIVE }
+    }
+}
+
+/// Words on an object.
+pub struct Words {
+    /// The object.
+    pub row: u32,
+    /// Top of the object, site frame.
+    pub place_in_site: DVec3,
+    /// What is written.
+    pub text: String,
+}
+
+impl LabelBook {
+    /// The objects of a stage's labelled layers.
+    pub fn new(stage: &Stage) -> Self {
+        let mut layers = Vec::new();
+        for layer in &stage.scene.layers {
+            let Some(label) = &layer.label else { continue };
+            let all = || Ok((0..stage.objects.row_count()).collect());
+            // A filter that cannot be asked matches nothing; the scene was checked when it was read.
+            let rows: Vec<u32> =
+                layer.filter.as_ref().map_or_else(all, |filter| stage.objects.matching(filter)).unwrap_or_default();
+            let of_class = |row: &u32| layer.class.as_deref().is_none_or(|class| stage.objects.class(*row) == class);
+            layers.push(Candidates {
+                rows: rows.into_iter().filter(of_class).filter_map(|row| Some((row, top(stage, row)?))).collect(),
+                within_m: label.within_m.unwrap_or(f64::INFINITY),
+                limit: label.limit.unwrap_or(50) as usize,
+            });
+        }
+        Self { layers, ..Self::default() }
+    }
+
+    /// The words that are to be seen from a place in the site.
+    pub fn words(&mut self, stage: &Stage, eye_in_site: DVec3) -> Vec<Words> {
+        let slots = stage.live().latest().slot_count();
+        if slots != self.slots {
+            self.live.rows = live_rows(stage);
+            self.slots = slots;
+        }
+        let mut words: Vec<Words> = Vec::new();
+        for candidates in self.layers.iter().chain([&self.live]) {
+            let mut near: Vec<(f64, u32, DVec3)> = candidates
+                .rows
+                .iter()
+                .map(|(row, place)| (place.distance_squared(eye_in_site), *row, *place))
+                .filter(|(distance, ..)| *distance <= candidates.within_m * candidates.within_m)
+                .collect();
+            let limit = candidates.limit.min(near.len());
+            if limit < near.len() {
+                near.select_nth_unstable_by(limit, |a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+                near.truncate(limit);
+            }
+            near.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+            for (_, row, place_in_site) in near {
+                let style = stage.style(row);
+                let label = style.label.filter(|_| style.visible && !words.iter().any(|known| known.row == row));
+                words.extend(label.map(|label| Words { row, place_in_site, text: label.text }));
+            }
+        }
+        words
+    }
+}
+
+/// Objects with a live value whose effects write words.
+fn live_rows(stage: &Stage) -> Vec<(u32, DVec3)> {
+    let writes = |binding: &crate::scene::BindingDocument| {
+        binding.effects.iter().any(|effect| matches!(effect, Effect::Label { .. }))
+    };
+    let writing: Vec<bool> = stage.scene.bindings.iter().map(writes).collect();
+    let latest = stage.live().latest();
+    let readings = (0..latest.slot_count()).filter_map(|slot| latest.reading(slot));
+    let readings = readings.filter(|reading| writing.get(usize::from(reading.binding)).is_some_and(|writes| *writes));
+    readings.filter_map(|reading| Some((reading.row, top(stage, reading.row)?))).collect()
+}
+
+fn top(stage: &Stage, row: u32) -> Option<DVec3> {
+    let bounds = stage.objects.bounds(row);
+    (!bounds.is_empty()).then(|| bounds.center().with_z(bounds.max.z))
+}

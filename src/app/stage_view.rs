@@ -1,0 +1,270 @@
+//! A stage in an engine's world: styles, sun, cameras and words follow what the stage says, the same in every shell.
+
+use std::sync::Arc;
+
+use bevy::prelude::*;
+
+use super::labels::LabelBook;
+use super::stage::{SharedStage, Stage, place_of};
+use crate::engine::city_material::ObjectFlags;
+use crate::engine::overlay::{AlarmLine, IndicatorCard, Label, ObjectPanel, Overlay, Severity, TimeBar};
+use crate::engine::{CameraView, Environment, ObjectChange, ObjectChanges, ObjectLooks, SiteCamera};
+use crate::indicator::{IndicatorState, ObjectTree};
+use crate::quantity::Timestamp;
+use crate::scenario::{CameraCue, CityState};
+use crate::scene::{CameraDocument, Freshness, ObjectStyle};
+
+/// Lines of alarms on the screen at most.
+const MOST_ALARMS: usize = 6;
+
+/// The stage that a world shows.
+#[derive(Resource, Clone)]
+struct OnStage(SharedStage);
+
+impl ObjectLooks for SharedStage {
+    fn change(&self, row: u32) -> ObjectChange {
+        change_of(&self.lock().style(row))
+    }
+}
+
+fn change_of(style: &ObjectStyle) -> ObjectChange {
+    let mut flags = match style.freshness {
+        Freshness::Stale => ObjectFlags::STALE,
+        Freshness::OutOfRange | Freshness::Suspect => ObjectFlags::OUT_OF_RANGE,
+        Freshness::Unbound | Freshness::Fresh | Freshness::Missing => ObjectFlags::default(),
+    };
+    if !style.visible {
+        flags = flags.with(ObjectFlags::HIDDEN);
+    }
+    if style.pulse.is_some() {
+        flags = flags.with(ObjectFlags::PULSE);
+    }
+    let color = style.pulse.or(style.color).map(|[r, g, b, _]| [r, g, b]);
+    let height_factor = (style.height_factor != 1.0).then_some(style.height_factor);
+    ObjectChange { color, height_factor, flags }
+}
+
+/// What was shown last, so that only changes cost.
+#[derive(Resource)]
+struct Shown {
+    state: CityState,
+    labels: LabelBook,
+    eye: glam::DVec3,
+    time: Option<Timestamp>,
+}
+
+/// Puts a stage into a world; [`show_stage`] keeps it shown from then on.
+pub fn put_on(world: &mut World, stage: &SharedStage) {
+    let labels = LabelBook::new(&stage.lock());
+    world.insert_resource(Shown { state: CityState::default(), labels, eye: glam::DVec3::INFINITY, time: None });
+    world.resource_mut::<ObjectChanges>().set_base(Arc::new(stage.clone()));
+    world.insert_resource(OnStage(stage.clone()));
+    show_stage(world);
+}
+
+/// Brings the world up to what the stage says now.
+pub fn show_stage(world: &mut World) {
+    let Some(OnStage(shared)) = world.get_resource::<OnStage>().cloned() else { return };
+    let mut stage = shared.lock();
+    let eye = world.query::<&SiteCamera>().iter(world).next().map(|camera| camera.view.place_in_site);
+    let time = stage.time();
+    let rows = stage.take_changed_rows();
+    let Some(mut shown) = world.remove_resource::<Shown>() else { return };
+    let mut changes = world.resource_mut::<ObjectChanges>();
+    let changed = !rows.is_empty() || shown.state != *stage.state();
+    changes.touch(rows);
+    if shown.state != *stage.state() {
+        // Events are rare, and a layer may be among what they hide: everything is asked for anew.
+        changes.touch_all();
+        shown.state = stage.state().clone();
+    }
+    let sun = sun_time(&stage);
+    if let (Some(mut environment), Some(sun)) = (world.get_resource_mut::<Environment>(), sun)
+        && environment.time != sun
+    {
+        environment.time = sun;
+    }
+    let moved = eye.is_some_and(|eye| eye.distance(shown.eye) > 20.0);
+    let labels = (changed || moved).then(|| {
+        shown.eye = eye.unwrap_or(shown.eye);
+        let words = shown.labels.words(&stage, shown.eye);
+        words.into_iter().map(|words| label(&stage, words)).collect::<Vec<_>>()
+    });
+    let anew = changed || shown.time != Some(time);
+    shown.time = Some(time);
+    let mut overlay = world.resource_mut::<Overlay>();
+    if let Some(labels) = labels
+        && overlay.labels != labels
+    {
+        overlay.labels = labels;
+    }
+    if anew {
+        write(&mut overlay, &mut stage);
+    }
+    drop(stage);
+    world.insert_resource(shown);
+}
+
+/// The instant whose sun shines: that of a play, or of a scene with live sources; where nothing moves that of the scene.
+fn sun_time(stage: &Stage) -> Option<Timestamp> {
+    let stated = || stage.scene.time.start.as_deref().and_then(|text| Timestamp::parse(text).ok());
+    let moves = stage.scenario.is_some() || !stage.scene.sources.is_empty();
+    let now = stage.time();
+    if moves && now > Timestamp(i64::MIN) { Some(now) } else { stated() }
+}
+
+fn label(stage: &Stage, words: super::labels::Words) -> Label {
+    let severity = match stage.live().alarms().worst(words.row) {
+        Some(crate::scene::Severity::Critical) => Severity::Critical,
+        Some(crate::scene::Severity::Warning) => Severity::Warning,
+        _ => Severity::Good,
+    };
+    Label { place_in_site: words.place_in_site, text: words.text, value: String::new(), severity }
+}
+
+/// Everything that is written over the picture, but the picked object and the labels.
+fn write(overlay: &mut Mut<Overlay>, stage: &mut Stage) {
+    let panel = &stage.scene.panel;
+    let indicators = indicators(stage);
+    let alarms = if panel.alarms { alarms(stage) } else { Vec::new() };
+    let message = stage.state().message.as_ref().map(|message| message.text.clone());
+    let time_bar = if panel.time_bar { time_bar(stage) } else { None };
+    if overlay.indicators != indicators {
+        overlay.indicators = indicators;
+    }
+    if overlay.alarms != alarms {
+        overlay.alarms = alarms;
+    }
+    if overlay.message != message {
+        overlay.message = message;
+    }
+    if overlay.time_bar != time_bar {
+        overlay.time_bar = time_bar;
+    }
+}
+
+/// A card for each indicator of the panel; of one that is for each object of a class, the worst.
+fn indicators(stage: &Stage) -> Vec<IndicatorCard> {
+    let figures: Vec<_> = stage.live().indicators().values().collect();
+    let card = |name: &String| {
+        let worst = figures.iter().filter(|figure| figure.indicator.name == *name).max_by_key(|figure| figure.state)?;
+        let title = worst.indicator.title.clone().unwrap_or_else(|| name.clone());
+        Some(IndicatorCard {
+            name: title,
+            value: worst.value.map_or_else(|| "-".to_owned(), number),
+            unit: worst.indicator.unit.clone().filter(|unit| unit != "1").unwrap_or_default(),
+            severity: match worst.state {
+                IndicatorState::Unknown => Severity::Unknown,
+                IndicatorState::Normal => Severity::Good,
+                IndicatorState::Warning => Severity::Warning,
+                IndicatorState::Critical => Severity::Critical,
+            },
+        })
+    };
+    stage.scene.panel.indicators.iter().filter_map(card).collect()
+}
+
+/// Three figures that mean something.
+fn number(value: f64) -> String {
+    match value.abs() {
+        size if size >= 100.0 => format!("{value:.0}"),
+        size if size >= 10.0 => format!("{value:.1}"),
+        _ => format!("{value:.2}"),
+    }
+}
+
+/// Raised alarms, the newest first: by values, and by events.
+fn alarms(stage: &Stage) -> Vec<AlarmLine> {
+    let grave = |severity| match severity {
+        crate::scene::Severity::Info => Severity::Good,
+        crate::scene::Severity::Warning => Severity::Warning,
+        crate::scene::Severity::Critical => Severity::Critical,
+    };
+    let by_value = stage.live().alarms().raised().map(|(rule, row, since, value)| {
+        let words = stage.words_of_alarm(&rule.document.message, row, value);
+        (since, words, grave(rule.document.severity))
+    });
+    let by_event = stage.state().alarms.values();
+    let by_event = by_event.map(|alarm| (alarm.since, alarm.message.clone(), grave(alarm.severity)));
+    let mut lines: Vec<(Timestamp, String, Severity)> = by_value.chain(by_event).collect();
+    lines.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+    lines.into_iter().take(MOST_ALARMS).map(|(_, text, severity)| AlarmLine { text, severity }).collect()
+}
+
+fn time_bar(stage: &mut Stage) -> Option<TimeBar> {
+    let text = stage.clock();
+    let play = stage.play()?;
+    let (start, end) = (play.timeline().start(), play.timeline().end());
+    let fraction = play.shown_time().seconds_since(start) / end.seconds_since(start);
+    let speed = if play.is_playing() { format!("{}x", play.speed()) } else { String::new() };
+    Some(TimeBar { text, fraction: fraction as f32, speed })
+}
+
+/// The view of a scene's camera; `None` where its object is nowhere.
+pub fn view_of(stage: &Stage, camera: &CameraDocument) -> Option<CameraView> {
+    let (eye, _) = place_of(&stage.objects, camera, &stage.site())?;
+    let default = CameraView::default();
+    Some(CameraView {
+        place_in_site: eye,
+        heading_rad: camera.heading.to_radians(),
+        pitch_rad: camera.pitch.clamp(-89.0, 89.0).to_radians(),
+        vertical_field_of_view_rad: camera.field_of_view.map_or(default.vertical_field_of_view_rad, f64::to_radians),
+    })
+}
+
+/// Where a flight of the play leads.
+pub fn cue_target(stage: &Stage, cue: &CameraCue) -> Option<CameraView> {
+    view_of(stage, stage.camera(&cue.camera)?)
+}
+
+/// Where the play's camera is at the shown instant; `None` where no event has moved it.
+pub fn cue_view(stage: &Stage) -> Option<CameraView> {
+    let cue = stage.state().camera.clone()?;
+    let to = cue_target(stage, &cue)?;
+    let from = cue.from.as_ref().and_then(|name| view_of(stage, stage.camera(name)?));
+    let flown_s = stage.time().seconds_since(cue.since);
+    match from {
+        Some(from) if flown_s < cue.flight_s => {
+            let flight = crate::engine::Flight { from, to, duration_s: cue.flight_s, elapsed_s: flown_s };
+            Some(flight.view())
+        }
+        _ => Some(to),
+    }
+}
+
+/// Highlights an object and shows what is known of it.
+pub fn select(world: &mut World, stage: &Stage, row: Option<u32>) {
+    let highlight = ObjectChange { flags: ObjectFlags::HIGHLIGHT, ..ObjectChange::default() };
+    let layer = row.map(|row| (row, highlight)).into_iter().collect();
+    world.resource_mut::<ObjectChanges>().set_layer("pick", layer);
+    world.resource_mut::<Overlay>().panel = row.map(|row| panel_of(stage, row));
+}
+
+/// Attributes that a panel shows at most.
+const MOST_ROWS: usize = 14;
+
+fn panel_of(stage: &Stage, row: u32) -> ObjectPanel {
+    let live = stage.live();
+    let mut rows = Vec::new();
+    for (name, number) in live.latest().bindings().properties().iter().zip(0..) {
+        let unit = live.latest().bindings().bindings().iter().find(|binding| binding.property == number);
+        let unit = unit.and_then(|binding| binding.unit.clone()).unwrap_or_default();
+        let own = live.latest().reading_of(row, number).and_then(|reading| reading.latest?.value.number());
+        if let Some(value) = own.or_else(|| live.rolled_up(row, number)) {
+            rows.push((name.to_string(), format!("{} {unit}", self::number(value))));
+        }
+    }
+    let set = stage.state().attributes.get(stage.objects.id(row));
+    rows.extend(set.into_iter().flatten().map(|(name, value)| (name.clone(), value.to_string())));
+    for (name, value) in stage.objects.attributes(row) {
+        if !rows.iter().any(|(known, _)| *known == name) {
+            rows.push((name, value.to_string()));
+        }
+    }
+    rows.truncate(MOST_ROWS);
+    let id = stage.objects.id(row).to_owned();
+    let title = stage.objects.attribute(row, "name").text().map_or_else(|| id.clone(), str::to_owned);
+    let class = stage.objects.class(row);
+    let subtitle = if title == id { class.to_owned() } else { format!("{class} {id}") };
+    ObjectPanel { title, subtitle, rows }
+}
