@@ -104,20 +104,21 @@ impl SimulatedFeed {
         feed
     }
 
-    /// The feed of a scene's source for devices by their attributes `kind` and `stream`; those of another kind have none.
-    /// A device of kind `air` measures PM2.5 and, in a second stream, NO2: `demo/air/x` and `demo/no2/x`.
+    /// The feed of a scene's source for devices by their attribute `kind` and their identifier: streams `SOURCE/KIND/ID`;
+    /// devices of other kinds have none. One of kind `air` measures PM2.5 and, in a second stream of kind `no2`, NO2.
     pub fn of_devices<'d>(
         source: &SourceDocument,
         devices: impl IntoIterator<Item = (&'d str, &'d str)>,
         storms: Vec<Storm>,
         local_s: f64,
     ) -> Self {
+        let stream = |kind: &str, id: &str| -> Arc<str> { format!("{}/{kind}/{id}", source.name).into() };
         let mut streams: Vec<(Arc<str>, DeviceKind)> = Vec::new();
-        for (kind, stream) in devices {
-            let Some(kind) = DeviceKind::parse(kind) else { continue };
-            streams.push((stream.into(), kind));
-            if kind == DeviceKind::Air && stream.contains("/air/") {
-                streams.push((stream.replacen("/air/", "/no2/", 1).into(), DeviceKind::No2));
+        for (kind_name, id) in devices {
+            let Some(kind) = DeviceKind::parse(kind_name) else { continue };
+            streams.push((stream(kind_name, id), kind));
+            if kind == DeviceKind::Air {
+                streams.push((stream("no2", id), DeviceKind::No2));
             }
         }
         let feed = Self::new(source.seed.unwrap_or_default(), streams, storms, local_s);

@@ -13,7 +13,7 @@ use rand::TryRng;
 use rand::rngs::SysRng;
 use rumqttc::tokio_rustls::rustls::pki_types::CertificateDer;
 use rumqttc::tokio_rustls::rustls::pki_types::pem::PemObject;
-use rumqttc::tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
+use rumqttc::tokio_rustls::rustls::{self, ClientConfig, RootCertStore, crypto};
 use rumqttc::{
     Client, ConnectReturnCode, Connection, ConnectionError, Event, MqttOptions, NetworkOptions, Packet, QoS,
     StateError, SubscribeFilter, SubscribeReasonCode, TlsConfiguration, TlsError, Transport,
@@ -122,7 +122,7 @@ impl MqttTransport {
             shared: shared.clone(),
             client: client.clone(),
             topics: document.topics.clone(),
-            place: format!("{}:{}", address.host, address.port),
+            url: address.to_string(),
             source,
             connector,
             inbox,
@@ -170,8 +170,8 @@ struct Worker {
     shared: Arc<Shared>,
     client: Client,
     topics: Vec<String>,
-    /// Host and port, for messages.
-    place: String,
+    /// For messages.
+    url: String,
     source: SourceIndex,
     connector: Arc<dyn Connector>,
     inbox: Inbox,
@@ -198,7 +198,7 @@ impl Worker {
             Packet::ConnAck(_) => {
                 let filters = self.topics.iter().map(|topic| SubscribeFilter::new(topic.clone(), QoS::AtLeastOnce));
                 if let Err(error) = self.client.try_subscribe_many(filters.collect::<Vec<_>>()) {
-                    let cause = format!("cannot subscribe at {}: {error}", self.place);
+                    let cause = format!("cannot subscribe, {error}: {}", self.url);
                     self.shared.set(ConnectionState::Lost, Some(cause));
                 }
             }
@@ -207,8 +207,8 @@ impl Worker {
                 let refused = refused.filter(|(code, _)| matches!(code, SubscribeReasonCode::Failure));
                 let refused: Vec<&str> = refused.map(|(_, topic)| topic.as_str()).collect();
                 let cause = (!refused.is_empty())
-                    .then(|| format!("the broker {} refused the topics {}", self.place, refused.join(", ")));
-                tracing::info!(broker = self.place, "MQTT connected");
+                    .then(|| format!("the broker refused the topics {}: {}", refused.join(", "), self.url));
+                tracing::info!(broker = self.url, "MQTT connected");
                 self.shared.set(ConnectionState::Connected, cause);
                 let mut inner = self.shared.lock();
                 inner.status.connections += 1;
@@ -234,7 +234,7 @@ impl Worker {
         if self.shared.lock().stopping {
             return;
         }
-        let cause = cause(error, &self.place);
+        let cause = format!("{}: {}", cause(error), self.url);
         let delay = {
             let mut inner = self.shared.lock();
             let attempt = inner.status.failed_attempts;
@@ -249,24 +249,32 @@ impl Worker {
     }
 }
 
-/// One line for people.
-fn cause(error: &ConnectionError, place: &str) -> String {
+/// In words for people, on one line.
+fn cause(error: &ConnectionError) -> String {
     match error {
         ConnectionError::ConnectionRefused(
             ConnectReturnCode::BadUserNamePassword | ConnectReturnCode::NotAuthorized,
-        ) => format!("the broker {place} refused the user name or the password"),
-        ConnectionError::ConnectionRefused(code) => format!("the broker {place} refused the connection: {code:?}"),
-        ConnectionError::Io(error) => format!("cannot reach the broker {place}: {error}"),
+        ) => "the broker refused the user name or the password".to_owned(),
+        ConnectionError::ConnectionRefused(code) => format!("the broker refused the connection, {code:?}"),
+        ConnectionError::Io(error) => format!("cannot reach the broker, {error}"),
         ConnectionError::NetworkTimeout | ConnectionError::FlushTimeout => {
-            format!("the broker {place} does not answer within {CONNECT_TIMEOUT_S} s")
+            format!("the broker does not answer within {CONNECT_TIMEOUT_S} s")
         }
-        ConnectionError::Tls(TlsError::Io(error)) => format!("no secure connection to the broker {place}: {error}"),
-        ConnectionError::Tls(error) => format!("no secure connection to the broker {place}: {error}"),
+        ConnectionError::Tls(TlsError::Io(error)) if is_unknown_issuer(error) => {
+            "no secure connection to the broker, its certificate is of no authority that is trusted (see 'ca_file')"
+                .to_owned()
+        }
+        ConnectionError::Tls(error) => format!("no secure connection to the broker, {error}"),
         ConnectionError::MqttState(StateError::Io(_) | StateError::ConnectionAborted) => {
-            format!("the broker {place} closed the connection")
+            "the broker closed the connection".to_owned()
         }
-        other => format!("the connection to the broker {place} failed: {other}"),
+        other => format!("the connection to the broker failed, {other}"),
     }
+}
+
+fn is_unknown_issuer(error: &std::io::Error) -> bool {
+    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
+    matches!(cause, Some(rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer)))
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -274,6 +282,16 @@ struct Address {
     host: String,
     port: u16,
     secure: bool,
+}
+
+impl std::fmt::Display for Address {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let scheme = if self.secure { "mqtts" } else { "mqtt" };
+        match self.host.contains(':') {
+            true => write!(f, "{scheme}://[{}]:{}", self.host, self.port),
+            false => write!(f, "{scheme}://{}:{}", self.host, self.port),
+        }
+    }
 }
 
 impl Address {
@@ -348,6 +366,9 @@ mod tests {
         assert_eq!(address("mqtt://broker"), Ok(("broker".into(), 1883, false)));
         assert_eq!(address("mqtts://broker.example/"), Ok(("broker.example".into(), 8883, true)));
         assert_eq!(address("mqtt://[::1]:2883"), Ok(("::1".into(), 2883, false)));
+        for url in ["mqtt://broker:1883", "mqtts://[::1]:2883"] {
+            assert_eq!(Address::parse(url).unwrap().to_string(), url);
+        }
         for (url, part) in [
             ("http://x", "not an MQTT address"),
             ("mqtt://", "no host"),

@@ -285,8 +285,9 @@ proptest! {
 /// An air station is two streams; what is no device of the feed is none.
 #[test]
 fn devices_become_streams() {
-    let devices = [("air", "demo/air/air-01"), ("power", "demo/power/p-1"), ("toaster", "demo/toaster/t-1")];
-    let source = SourceDocument { seed: Some(1), rate_hz: Some(30.0), ..SourceDocument::default() };
+    let devices = [("air", "air-01"), ("power", "p-1"), ("toaster", "t-1")];
+    let source =
+        SourceDocument { name: "demo".into(), seed: Some(1), rate_hz: Some(30.0), ..SourceDocument::default() };
     let feed = SimulatedFeed::of_devices(&source, devices, Vec::new(), 0.0);
     let streams: Vec<&str> = feed.streams().map(|stream| &**stream).collect();
     assert_eq!(streams, ["demo/power/p-1", "demo/air/air-01", "demo/no2/air-01"]);
