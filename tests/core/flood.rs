@@ -167,29 +167,75 @@ fn stoker(x: f64, t: f64, left: f64, right: f64) -> f64 {
     }
 }
 
-/// The scheme has no advection, so dam breaks are wrong, by an amount that should stay the known one: 0.13 of relative
-/// L1 after 2 s (waves over 40 % of the channel), where full shallow water solvers have 0.003 to 0.013 and a peer's local
-/// inertial solver states 0.127.
-#[test]
-fn a_dam_break_is_wrong_by_the_known_amount() {
-    assert!((stoker(5.0, 1.0, 10.0, 1.0) - 3.961_748).abs() < 1e-6, "the exact solution itself");
-    let (columns, rows, cell, time) = (200, 3, 0.5, 2.0);
+/// Depth of the same dam break by the local inertial equations themselves, h_t + q_x = 0 and q_t + (g h^2 / 2)_x = 0: with
+/// their Riemann invariants q +- 2/3 sqrt(g) h^(3/2) a rarefaction h = u^2 / g to the left, with their jump conditions
+/// s^2 = g (h + h_right) / 2 and q = s (h - h_right) a shock to the right, u being x / t.
+fn local_inertial(u: f64, left: f64, right: f64) -> f64 {
+    let shock = |depth: f64| (GRAVITY * (depth + right) / 2.0).sqrt();
+    let fan = |depth: f64| 2.0 / 3.0 * GRAVITY.sqrt() * (left.powf(1.5) - depth.powf(1.5));
+    let (mut low, mut high) = (right, left);
+    for _ in 0..200 {
+        let at = 0.5 * (low + high);
+        if fan(at) > shock(at) * (at - right) { low = at } else { high = at }
+    }
+    match u {
+        u if u < -(GRAVITY * left).sqrt() => left,
+        u if u < -(GRAVITY * low).sqrt() => u * u / GRAVITY,
+        u if u < shock(low) => low,
+        _ => right,
+    }
+}
+
+/// Relative L1 differences of a computed dam break from Stoker's and from the local inertial equations', and of these two
+/// from each other. Everything is a function of x / t, so the only choice is how far the waves have come: the fastest, at
+/// sqrt(g left), over four fifths of its half of the channel.
+fn dam_break(columns: usize, left: f64, right: f64) -> [f64; 3] {
+    let (rows, cell) = (3, 100.0 / columns as f64);
+    let time = 0.8 * 50.0 / (GRAVITY * left).sqrt();
     let grid = SimGrid::flat(columns, rows, cell);
-    let depth_m = (0..columns * rows).map(|i| if i % columns < columns / 2 { 10.0 } else { 1.0 }).collect();
+    let depth_m = (0..columns * rows).map(|i| if i % columns < columns / 2 { left } else { right }).collect();
     let terrain = FloodTerrain::open(grid);
     let setup = FloodSetup { terrain, depth_m, theta: 0.8, output_s: time, ..Default::default() };
     let mut flood = Flood::new(setup).unwrap();
     flood.advance_to(time).unwrap();
-    let (mut difference, mut sum) = (0.0, 0.0);
-    for column in 0..columns {
-        let exact = stoker((column as f64 + 0.5 - columns as f64 / 2.0) * cell, time, 10.0, 1.0);
-        difference += (flood.depth_m(columns + column) - exact).abs();
-        sum += exact;
-    }
-    let relative = difference / sum;
-    println!("relative L1 {relative:.4}");
-    assert!((0.11..0.14).contains(&relative), "{relative}");
     assert!(flood.balance().abs() < 1e-12);
+    let (mut differences, mut sum) = ([0.0; 3], 0.0);
+    for column in 0..columns {
+        let x = (column as f64 + 0.5 - columns as f64 / 2.0) * cell;
+        let (computed, full) = (flood.depth_m(columns + column), stoker(x, time, left, right));
+        let own = local_inertial(x / time, left, right);
+        let pairs = [(computed, full), (computed, own), (own, full)];
+        pairs.iter().zip(&mut differences).for_each(|((a, b), sum)| *sum += (a - b).abs());
+        sum += full;
+    }
+    differences.map(|difference| difference / sum)
+}
+
+/// A weak dam break, 10 m against 9 m, where the scheme is made for: it comes to the exact solution of its equations as
+/// cells shrink (a shock that is some cells wide allows no more than first order in L1), and these are 0.2 % from Stoker's.
+#[test]
+fn a_weak_dam_break_converges() {
+    let found = [100, 200, 400, 800].map(|columns| dam_break(columns, 10.0, 9.0));
+    println!("{found:.5?}");
+    let order = (found[0][1] / found[3][1]).log2() / 3.0;
+    assert!((0.4..1.1).contains(&order), "order {order}");
+    assert!(found.windows(2).all(|pair| pair[1][1] < 0.8 * pair[0][1]) && found[3][1] < 0.001, "{found:?}");
+    assert!(found[3][0] < 0.0025 && (found[3][2] - 0.0021).abs() < 0.0002, "{found:?}");
+}
+
+/// A strong one, 10 m against 1 m, is wrong, because the equations have no advection: by 27 % in L1 over this channel,
+/// whatever the cells; the scheme by no more. (A peer's local inertial solver states 0.127 for waves that have come less
+/// far over the channel; full shallow water solvers have 0.003 to 0.013.)
+#[test]
+fn a_strong_dam_break_is_wrong_by_what_the_equations_lack() {
+    assert!((stoker(5.0, 1.0, 10.0, 1.0) - 3.961_748).abs() < 1e-6, "the exact solution itself");
+    let found = [200, 400, 800].map(|columns| dam_break(columns, 10.0, 1.0));
+    println!("{found:.4?}");
+    for [from_full, from_own, own_from_full] in found {
+        assert!((own_from_full - 0.267).abs() < 0.001, "{own_from_full}");
+        assert!((from_full - own_from_full).abs() < 0.015, "{from_full} {own_from_full}");
+        assert!(from_own < 0.07, "the jump is told by a depth that is not the mean of both sides: {from_own}");
+    }
 }
 
 #[test]
@@ -253,5 +299,38 @@ proptest! {
         let least = (0..columns * rows).map(|cell| flood.depth_m(cell)).fold(0.0, f64::min);
         prop_assert!(least >= 0.0, "{:e} m", least);
         prop_assert!(flood.balance().abs() < 1e-9);
+    }
+
+    /// On any ground with buildings anywhere, water at rest stays at rest to the last bit, and the same rain on it ends in
+    /// the same bits whatever the threads.
+    #[test]
+    fn any_still_water_stays_still_and_any_run_repeats(
+        columns in 8_usize..30, rows in 8_usize..30, steepness in 0.1..20.0_f32, level in 0.0..1.0_f64, seed in 0_u64..1000,
+        corner in (0.0..100.0_f64, 2.0..60.0_f64),
+    ) {
+        let mut grid = rough(columns, rows, seed);
+        grid.bed_m.iter_mut().for_each(|bed| *bed = (*bed - 812.3) * steepness);
+        let (least, most) = grid.bed_m.iter().fold((f32::MAX, f32::MIN), |(a, b), bed| (a.min(*bed), b.max(*bed)));
+        let mut terrain = FloodTerrain::open(grid);
+        terrain.build(&square(corner.0, corner.0 + corner.1));
+        let mut setup = FloodSetup { terrain, manning: 0.03, theta: 0.9, ..Default::default() };
+        setup.fill_to(f64::from(least) + level * f64::from(most - least));
+        (0..columns * rows).filter(|cell| !setup.terrain.is_ground(*cell)).for_each(|cell| setup.depth_m[cell] = 0.0);
+        let mut flood = Flood::new(setup.clone()).unwrap();
+        let before: Vec<u64> = (0..columns * rows).map(|cell| flood.depth_m(cell).to_bits()).collect();
+        flood.advance_to(600.0).unwrap();
+        let after: Vec<u64> = (0..columns * rows).map(|cell| flood.depth_m(cell).to_bits()).collect();
+        prop_assert!(!flood.moves() && before == after);
+        setup.rain = Hyetograph::from_mm_h(&[[0.0, 100.0]]);
+        let run = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| {
+                let mut flood = Flood::new(setup.clone()).unwrap();
+                flood.advance_to(300.0).unwrap();
+                assert!(flood.balance().abs() < 1e-9, "{:e}", flood.balance());
+                flood.publish().hash()
+            })
+        };
+        prop_assert_eq!(run(1), run(3));
     }
 }
