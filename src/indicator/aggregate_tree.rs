@@ -7,6 +7,9 @@ use crate::quantity::Timestamp;
 /// New members wait for company up to this many and as many as there are already.
 const MOST_ADDED: usize = 1024;
 
+/// Places of a bucket.
+const PLACES: u32 = 16;
+
 /// What a set of values amounts to.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Aggregate {
@@ -54,88 +57,148 @@ impl Aggregate {
     }
 }
 
-/// A binary radix tree over members by their places (Morrison 1968, PATRICIA): two members meet in the node of their
-/// longest common prefix. A member without a value is as good as none, so an aggregate is a function of the values there
-/// are and of their places alone, bit for bit, whatever became members on the way. Sums are pairwise: at most 32 roundings.
+/// Members by their places, in buckets of 16 places, and over the buckets a binary radix tree (Morrison 1968, PATRICIA): two
+/// buckets meet in the node of their longest common prefix. A member without a value is as good as none, so an aggregate is
+/// a function of the values there are and of their places alone, bit for bit, whatever became members on the way. A change
+/// marks the nodes above it; an aggregate computes what is marked below it.
 #[derive(Debug, Clone, Default)]
 pub struct AggregateTree {
-    /// Places of the members, rising.
-    places: Vec<u32>,
-    /// The members' own, then those of the inner nodes, the root first.
+    /// By key, rising.
+    buckets: Vec<Bucket>,
+    /// The members' values, by place.
+    values: Vec<Option<(f64, Timestamp)>>,
+    /// What the buckets amount to, then the inner nodes, the root first.
     nodes: Vec<Aggregate>,
+    /// By node: whether it is to be computed again; if so, those above it too.
+    stale: Vec<bool>,
     /// By node; the root is its own.
     parents: Vec<u32>,
     /// By inner node.
     forks: Vec<Fork>,
     /// Members to come, with their values: put in order together when somebody asks.
-    added: Vec<(u32, Aggregate)>,
+    added: Vec<(u32, Option<(f64, Timestamp)>)>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Bucket {
+    /// The places' higher bits.
+    key: u32,
+    /// Its first member in the list of values.
+    start: u32,
+    /// A bit for each of its 16 places that has a member.
+    members: u16,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Fork {
-    /// Nodes of the lower and of the higher places.
+    /// Nodes of the lower and of the higher keys.
     children: [u32; 2],
-    /// The first member of the higher ones.
+    /// The first bucket of the higher ones.
     split: u32,
 }
 
 impl AggregateTree {
     /// Sets the value of the member at a place; `None` takes the value out. An unknown place becomes a member.
     pub fn set(&mut self, place: u32, value: Option<(f64, Timestamp)>) {
-        let aggregate = value.map_or(Aggregate::NONE, |(value, time)| Aggregate::of(value, time));
-        let Ok(at) = self.places.binary_search(&place) else {
-            self.added.push((place, aggregate));
-            if self.added.len() > self.places.len() + MOST_ADDED {
+        let bucket = self.buckets.binary_search_by_key(&(place / PLACES), |bucket| bucket.key);
+        let Some((node, at)) = bucket.ok().and_then(|at| Some((at, self.buckets.get(at)?.member(place)?))) else {
+            self.added.push((place, value));
+            if self.added.len() > self.values.len() + MOST_ADDED {
                 self.settle();
             }
             return;
         };
-        let mut node = at;
-        if let Some(leaf) = self.nodes.get_mut(node) {
-            *leaf = aggregate;
+        if let Some(old) = self.values.get_mut(at) {
+            *old = value;
         }
-        while let Some(parent) = self.parents.get(node).map(|parent| *parent as usize).filter(|parent| *parent != node)
-        {
-            self.join(parent);
-            node = parent;
+        let mut node = node;
+        while let Some(stale) = self.stale.get_mut(node).filter(|stale| !**stale) {
+            *stale = true;
+            node = self.parents.get(node).map_or(0, |parent| *parent as usize);
         }
     }
 
     /// The aggregate of the members whose places lie in `places`.
     pub fn aggregate(&mut self, places: Range<u32>) -> Aggregate {
         self.settle();
-        let low = self.places.partition_point(|place| *place < places.start);
-        let high = self.places.partition_point(|place| *place < places.end);
-        let root = if self.forks.is_empty() { 0 } else { self.places.len() };
-        self.part(root, 0..self.places.len(), &(low..high))
-    }
-
-    /// What of a node's `members` is `wanted`.
-    fn part(&self, node: usize, members: Range<usize>, wanted: &Range<usize>) -> Aggregate {
-        if wanted.start >= members.end || wanted.end <= members.start {
+        if places.is_empty() {
             return Aggregate::NONE;
         }
-        if wanted.start <= members.start && members.end <= wanted.end {
-            return self.nodes.get(node).copied().unwrap_or(Aggregate::NONE);
+        let (first, last) = (places.start / PLACES, (places.end - 1) / PLACES);
+        if first == last {
+            return self.within(first, &places);
         }
-        // A member alone is either wanted or not: this node is a fork.
-        let Some(fork) = node.checked_sub(self.places.len()).and_then(|at| self.forks.get(at)) else {
+        // Buckets that are wanted in part, and those between them.
+        let cut_first = !places.start.is_multiple_of(PLACES);
+        let cut_last = !places.end.is_multiple_of(PLACES);
+        let whole = first + u32::from(cut_first)..last + u32::from(!cut_last);
+        let low = self.buckets.partition_point(|bucket| bucket.key < whole.start);
+        let high = self.buckets.partition_point(|bucket| bucket.key < whole.end);
+        let root = if self.forks.is_empty() { 0 } else { self.buckets.len() };
+        let middle = self.part(root, 0..self.buckets.len(), &(low..high));
+        let before = if cut_first { self.within(first, &places) } else { Aggregate::NONE };
+        let after = if cut_last { self.within(last, &places) } else { Aggregate::NONE };
+        before.with(middle).with(after)
+    }
+
+    /// What of the bucket with this key lies in `places`.
+    fn within(&self, key: u32, places: &Range<u32>) -> Aggregate {
+        let found = self.buckets.binary_search_by_key(&key, |bucket| bucket.key);
+        let Some(bucket) = found.ok().and_then(|at| self.buckets.get(at)) else { return Aggregate::NONE };
+        let start = bucket.rank(places.start.saturating_sub(key * PLACES).min(PLACES));
+        let end = bucket.rank((places.end - key * PLACES).min(PLACES));
+        self.run(start..end)
+    }
+
+    /// What a run of values amounts to, added one after the other.
+    fn run(&self, members: Range<usize>) -> Aggregate {
+        let values = self.values.get(members).unwrap_or_default().iter().flatten();
+        values.fold(Aggregate::NONE, |sum, (value, time)| sum.with(Aggregate::of(*value, *time)))
+    }
+
+    /// What of a node's `buckets` is `wanted`.
+    fn part(&mut self, node: usize, buckets: Range<usize>, wanted: &Range<usize>) -> Aggregate {
+        if wanted.start >= buckets.end || wanted.end <= buckets.start {
+            return Aggregate::NONE;
+        }
+        if wanted.start <= buckets.start && buckets.end <= wanted.end {
+            return self.fresh(node);
+        }
+        // A bucket alone is either wanted or not: this node is a fork.
+        let Some(fork) = node.checked_sub(self.buckets.len()).and_then(|at| self.forks.get(at)) else {
             return Aggregate::NONE;
         };
         let [low, high] = fork.children.map(|child| child as usize);
         let split = fork.split as usize;
-        self.part(low, members.start..split, wanted).with(self.part(high, split..members.end, wanted))
+        self.part(low, buckets.start..split, wanted).with(self.part(high, split..buckets.end, wanted))
+    }
+
+    /// What a node amounts to, computed again where it is stale; as deep as keys have bits.
+    fn fresh(&mut self, node: usize) -> Aggregate {
+        let old = self.nodes.get(node).copied().unwrap_or(Aggregate::NONE);
+        if !self.stale.get_mut(node).is_some_and(std::mem::take) {
+            return old;
+        }
+        let aggregate = match self.buckets.get(node) {
+            Some(bucket) => self.run(bucket.rank(0)..bucket.rank(PLACES)),
+            None => {
+                let [low, high] = self.forks[node - self.buckets.len()].children;
+                self.fresh(low as usize).with(self.fresh(high as usize))
+            }
+        };
+        self.nodes[node] = aggregate;
+        aggregate
     }
 
     /// How many members there are, with and without a value.
     pub fn len(&mut self) -> usize {
         self.settle();
-        self.places.len()
+        self.values.len()
     }
 
     /// Whether there is no member.
     pub fn is_empty(&self) -> bool {
-        self.places.is_empty() && self.added.is_empty()
+        self.values.is_empty() && self.added.is_empty()
     }
 
     /// Puts new members in their order: one sort however many came.
@@ -143,8 +206,12 @@ impl AggregateTree {
         if self.added.is_empty() {
             return;
         }
-        let old = self.places.iter().copied().zip(self.nodes.iter().copied());
-        let mut members: Vec<(u32, Aggregate)> = old.chain(self.added.drain(..)).collect();
+        let places = self.buckets.iter().flat_map(|bucket| {
+            let has = |place: &u32| bucket.members & (1 << place) != 0;
+            (0..PLACES).filter(has).map(|place| bucket.key * PLACES + place)
+        });
+        let mut members: Vec<(u32, Option<(f64, Timestamp)>)> = places.zip(self.values.drain(..)).collect();
+        members.append(&mut self.added);
         members.sort_by_key(|(place, _)| *place);
         // Of one place set several times before now the last holds; the sort is stable.
         members.dedup_by(|later, kept| {
@@ -154,39 +221,53 @@ impl AggregateTree {
             }
             same
         });
-        let nodes = 2 * members.len() - 1;
-        self.places = members.iter().map(|(place, _)| *place).collect();
-        self.nodes = members.into_iter().map(|(_, aggregate)| aggregate).collect();
-        self.nodes.resize(nodes, Aggregate::NONE);
+        self.buckets.clear();
+        for together in members.chunk_by(|a, b| a.0 / PLACES == b.0 / PLACES) {
+            let start = self.values.len() as u32;
+            let key = together.first().map_or(0, |(place, _)| place / PLACES);
+            let members = together.iter().fold(0, |mask, (place, _)| mask | 1 << (place % PLACES));
+            self.values.extend(together.iter().map(|(_, value)| *value));
+            self.buckets.push(Bucket { key, start, members });
+        }
+        let nodes = 2 * self.buckets.len() - 1;
+        self.nodes = vec![Aggregate::NONE; nodes];
+        self.stale = vec![true; nodes];
         self.parents = vec![0; nodes];
-        self.forks = Vec::with_capacity(nodes - self.places.len());
-        let root = self.grow(0..self.places.len());
+        self.forks = Vec::with_capacity(nodes - self.buckets.len());
+        let root = self.grow(0..self.buckets.len());
         self.parents[root] = root as u32;
     }
 
-    /// Makes the nodes over a run of members; its depth is that of the places' bits.
-    fn grow(&mut self, members: Range<usize>) -> usize {
-        let (first, last) = (self.places[members.start], self.places[members.end - 1]);
+    /// Makes the nodes over a run of buckets; as deep as keys have bits.
+    fn grow(&mut self, buckets: Range<usize>) -> usize {
+        let (first, last) = (self.buckets[buckets.start].key, self.buckets[buckets.end - 1].key);
         if first == last {
-            return members.start;
+            return buckets.start;
         }
         let bit = 1 << (first ^ last).ilog2();
-        let split = members.start + self.places[members.clone()].partition_point(|place| place & bit == 0);
-        let node = self.places.len() + self.forks.len();
+        let split = buckets.start + self.buckets[buckets.clone()].partition_point(|bucket| bucket.key & bit == 0);
+        let node = self.buckets.len() + self.forks.len();
         self.forks.push(Fork { children: [0; 2], split: split as u32 });
-        let children = [self.grow(members.start..split), self.grow(split..members.end)];
-        self.forks[node - self.places.len()].children = children.map(|child| child as u32);
+        let children = [self.grow(buckets.start..split), self.grow(split..buckets.end)];
+        self.forks[node - self.buckets.len()].children = children.map(|child| child as u32);
         for child in children {
             self.parents[child] = node as u32;
         }
-        self.join(node);
         node
     }
+}
 
-    /// Computes an inner node from its children.
-    fn join(&mut self, node: usize) {
-        let [low, high] = self.forks[node - self.places.len()].children.map(|child| self.nodes[child as usize]);
-        self.nodes[node] = low.with(high);
+impl Bucket {
+    /// Where the member of a place of this bucket is in the list of values.
+    fn member(&self, place: u32) -> Option<usize> {
+        let place = place % PLACES;
+        (self.members & (1 << place) != 0).then(|| self.rank(place))
+    }
+
+    /// Where the members begin that are at this place or later, 0 to 16.
+    fn rank(&self, place: u32) -> usize {
+        let before = u32::from(self.members) & ((1 << place) - 1);
+        self.start as usize + before.count_ones() as usize
     }
 }
 
@@ -205,11 +286,13 @@ mod tests {
         #[test]
         fn any_run_is_what_its_members_amount_to(
             steps in proptest::collection::vec((0_u32..50, proptest::option::of(-100_i32..100), 0_u32..60, 0_u32..60), 1..120),
+            apart in proptest::sample::select(vec![1_u32, 3, 16, 1000]),
         ) {
             let mut tree = AggregateTree::default();
             let mut model: BTreeMap<u32, (f64, Timestamp)> = BTreeMap::new();
             for (i, (place, value, from, to)) in steps.into_iter().enumerate() {
                 let time = Timestamp(i as i64 / 3);
+                let (place, from, to) = (place * apart, from * apart, to * apart);
                 tree.set(place, value.map(|v| (rough(v), time)));
                 match value {
                     Some(value) => drop(model.insert(place, (rough(value), time))),

@@ -12,6 +12,7 @@
 //! ([`Playback::advance`]); seeking restores the keyframe before and replays the steps.
 
 mod appearance;
+mod bench;
 mod city_live;
 mod edits;
 mod event_log;
@@ -24,6 +25,7 @@ mod timeline;
 mod variant_city;
 
 pub use appearance::Appearance;
+pub use bench::{CityLiveBench, FrameBench, bench_city_live};
 pub use city_live::{CityLive, CityLiveSnapshot};
 pub use edits::{AddedModel, CityEdits, VariantEdits};
 pub use event_log::{EventLog, Happening, HappeningKind, IndicatorTable};
@@ -61,6 +63,9 @@ pub enum ScenarioError {
     /// An indicator or an alarm that cannot be used.
     #[error(transparent)]
     Indicator(#[from] crate::indicator::IndicatorError),
+    /// A city that cannot be read.
+    #[error(transparent)]
+    City(#[from] crate::package::PackageError),
     /// A footprint that is no polygon.
     #[error("the footprint of the edit '{0}' is no polygon")]
     Footprint(String),

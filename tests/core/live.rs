@@ -11,6 +11,7 @@ use veduta::live::{
     Quality, SourceIndex, ValueState, bench_live,
 };
 use veduta::quantity::Timestamp;
+use veduta::scenario::bench_city_live;
 use veduta::scene::{Attach, BindingDocument};
 
 const SOURCE: SourceIndex = SourceIndex(0);
@@ -283,6 +284,20 @@ fn the_hash_is_one_of_values() {
     assert_eq!(hash(&[0, 1, 2], 0.0), hash(&[2, 0, 1], 0.0));
     assert_ne!(hash(&[0, 1, 2], 0.0), hash(&[0, 1, 2], 1.0));
     assert_ne!(hash(&[0, 1, 2], 0.0), hash(&[0, 1], 0.0));
+}
+
+/// What `veduta bench live` measures is what it says: every update reaches a device, figures follow, alarms come and go.
+#[test]
+fn the_bench_of_a_city_does_what_it_measures() {
+    let start = std::time::Instant::now();
+    let bench = bench_city_live(2_000, 10_000, &|| start.elapsed().as_secs_f64()).unwrap();
+    println!("{bench:?}");
+    assert_eq!((bench.devices, bench.applied), (2_000, 22_000), "once each to begin with, then twice as many as asked");
+    assert_eq!(bench.figures, 20 + 1 + 2, "buildings, the campus, the city's two");
+    assert!(bench.alarm_events > 100);
+    let counts: Vec<(usize, u32)> = bench.frames.iter().map(|frame| (frame.most_a_frame, frame.frames)).collect();
+    assert_eq!(counts, [(8192, 2), (834, 12)]);
+    assert!(bench.frames.iter().all(|frame| frame.longest_frame_s >= frame.mean_frame_s && frame.updates_per_s > 0.0));
 }
 
 /// The bar, even in a debug build: 50 000 updates a second on 100 000 bound objects.

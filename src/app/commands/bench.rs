@@ -7,6 +7,7 @@ use anyhow::Result;
 
 use crate::app::cli::BenchArgs;
 use crate::live::bench_live;
+use crate::scenario::bench_city_live;
 use crate::sim::flood::bench_flood;
 
 /// Objects and updates of the live benchmark.
@@ -22,6 +23,7 @@ pub fn run(arguments: &BenchArgs) -> Result<ExitCode> {
     let mut facts = serde_json::Map::new();
     if wanted("live") {
         facts.insert("live".to_owned(), serde_json::to_value(bench_live(LIVE.0, LIVE.1, &clock)?)?);
+        facts.insert("city_live".to_owned(), serde_json::to_value(bench_city_live(LIVE.0, LIVE.1, &clock)?)?);
     }
     if wanted("flood") {
         facts.insert("flood".to_owned(), serde_json::to_value(bench_flood(FLOOD.0, FLOOD.1, &clock)?)?);
