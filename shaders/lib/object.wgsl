@@ -10,6 +10,7 @@ const PULSE: u32 = 16u;
 const FACADE: u32 = 32u;
 const DATA_COLOR: u32 = 64u;
 const GLOWS: u32 = 128u;
+const WATER: u32 = 256u;
 
 struct ObjectTexel {
     color: vec4<f32>,

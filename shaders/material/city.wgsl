@@ -6,6 +6,7 @@
 #import veduta::environment::{Environment}
 #import veduta::facade
 #import veduta::object as looks
+#import veduta::water
 
 @group(#{MATERIAL_BIND_GROUP}) @binding(0) var<uniform> env: Environment;
 @group(#{MATERIAL_BIND_GROUP}) @binding(1) var objects: texture_2d<u32>;
@@ -115,6 +116,10 @@ fn fragment(in: Varyings) -> @location(0) vec4<f32> {
         color = mix(color, pane, glass);
     }
     color += emission;
+    if (flags & looks::WATER) != 0u && normal.z > 0.9 {
+        let place = air::site_from_render(in.world).xy + env.pattern_origin.xy;
+        color = water::surface(env, albedo * 0.75, place, direction, roof_footprint * 0.5, shadow);
+    }
 
     if (flags & looks::GLOWS) != 0u {
         color += in.color * mix(0.25, 1.4, env.light_color.w);

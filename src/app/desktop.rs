@@ -6,11 +6,13 @@ use bevy::prelude::*;
 use bevy::window::{MonitorSelection, PrimaryWindow, WindowMode};
 
 use super::city_picture::{overview, show_city};
-use super::graphics::{Adapter, GraphicsError};
+use super::graphics::Adapter;
 use super::stage::SharedStage;
 use super::stage_view::{cue_target, put_on, select, show_stage};
 use crate::engine::picking::pick;
-use crate::engine::{CameraView, CityStream, EnginePlugins, EngineSystems, Flight, SiteCamera, camera_bundle};
+use crate::engine::{
+    CameraView, CityStream, EnginePlugins, EngineSystems, Environment, Flight, SiteCamera, camera_bundle,
+};
 use crate::platform::transport::wall_clock;
 use crate::scenario::{CameraCue, LivePart, Playback};
 
@@ -52,7 +54,7 @@ pub struct DesktopSettings {
 struct HomeView(CameraView);
 
 /// Opens a window on a city and its stage, and runs until it is closed.
-pub fn run(stream: CityStream, settings: DesktopSettings, stage: &SharedStage) -> Result<(), GraphicsError> {
+pub fn run(stream: CityStream, settings: DesktopSettings, stage: &SharedStage) -> anyhow::Result<()> {
     let quality = Adapter::find()?.quality();
     let mode =
         if settings.kiosk { WindowMode::BorderlessFullscreen(MonitorSelection::Current) } else { WindowMode::Windowed };
@@ -71,7 +73,7 @@ pub fn run(stream: CityStream, settings: DesktopSettings, stage: &SharedStage) -
     app.insert_resource(HomeView(view));
     app.world_mut().spawn(camera_bundle(view, &quality));
     app.insert_resource(Staged { stage: stage.clone(), cue: stage.lock().state().camera.clone() });
-    put_on(app.world_mut(), stage);
+    put_on(app.world_mut(), stage)?;
     app.run();
     Ok(())
 }
@@ -87,6 +89,10 @@ struct Staged {
 fn play_stage(world: &mut World) {
     let keys: Vec<PlayKey> = world.resource_mut::<Messages<PlayKey>>().drain().collect();
     let dt = world.resource::<Time<Real>>().delta_secs_f64();
+    if let Some(mut environment) = world.get_resource_mut::<Environment>() {
+        // Single precision of a shader keeps its steps fine for an hour.
+        environment.effect_seconds = (environment.effect_seconds + dt) % 3600.0;
+    }
     let shared = world.resource::<Staged>().stage.clone();
     let mut stage = shared.lock();
     if let Some(play) = stage.play() {

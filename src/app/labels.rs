@@ -70,7 +70,7 @@ impl LabelBook {
             self.slots = slots;
         }
         let mut words: Vec<Words> = Vec::new();
-        for candidates in self.layers.iter().chain([&self.live]) {
+        for candidates in std::iter::once(&self.live).chain(&self.layers) {
             let mut near: Vec<(f64, u32, DVec3)> = candidates
                 .rows
                 .iter()

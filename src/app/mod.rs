@@ -19,9 +19,13 @@ mod log;
 pub mod offscreen;
 mod progress;
 pub mod runs;
+#[cfg(feature = "viewer")]
+mod scene_parts;
+#[cfg(feature = "viewer")]
+pub mod scene_picture;
 pub mod stage;
 #[cfg(feature = "viewer")]
-mod stage_view;
+pub mod stage_view;
 
 use std::process::ExitCode;
 

@@ -239,11 +239,10 @@ impl Stage {
         self.scene.cameras.iter().find(|camera| camera.name == name)
     }
 
-    /// The water of the runs at the shown instant: run and number of its frame; none before its start.
-    pub fn frames_now(&self) -> impl Iterator<Item = (&Run, usize)> {
-        let now = self.time();
-        let begun = self.runs.iter().filter(move |run| run.start <= now);
-        begun.map(move |run| (run, run.recording.frame_at(now.seconds_since(run.start))))
+    /// Number of the frame of a run that holds at the shown instant; none before its start.
+    pub fn frame_now(&self, run: &Run) -> Option<usize> {
+        let since = self.time().seconds_since(run.start);
+        (since >= 0.0).then(|| run.recording.frame_at(since))
     }
 }
 

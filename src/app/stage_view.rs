@@ -5,9 +5,12 @@ use std::sync::Arc;
 use bevy::prelude::*;
 
 use super::labels::LabelBook;
+use super::scene_parts::{added_parts, bed_in_site, water_of};
 use super::stage::{SharedStage, Stage, place_of};
 use crate::engine::city_material::ObjectFlags;
+use crate::engine::flood::FloodLayer;
 use crate::engine::overlay::{AlarmLine, IndicatorCard, Label, ObjectPanel, Overlay, Severity, TimeBar};
+use crate::engine::tiles::AddedObjects;
 use crate::engine::{CameraView, Environment, ObjectChange, ObjectChanges, ObjectLooks, SiteCamera};
 use crate::indicator::{IndicatorState, ObjectTree};
 use crate::quantity::Timestamp;
@@ -51,15 +54,28 @@ struct Shown {
     labels: LabelBook,
     eye: glam::DVec3,
     time: Option<Timestamp>,
+    /// Of each run: its ground, and the frame that is drawn.
+    waters: Vec<(Arc<Vec<f32>>, Option<usize>)>,
 }
 
-/// Puts a stage into a world; [`show_stage`] keeps it shown from then on.
-pub fn put_on(world: &mut World, stage: &SharedStage) {
-    let labels = LabelBook::new(&stage.lock());
-    world.insert_resource(Shown { state: CityState::default(), labels, eye: glam::DVec3::INFINITY, time: None });
+/// Puts a stage into a world; [`show_stage`] keeps it shown from then on. Fails where a model of the variant cannot be read.
+pub fn put_on(world: &mut World, stage: &SharedStage) -> anyhow::Result<()> {
+    let held = stage.lock();
+    let labels = LabelBook::new(&held);
+    let waters = held.runs.iter().map(|run| (bed_in_site(run, &held.site()), None)).collect();
+    world.resource_mut::<AddedObjects>().set(added_parts(&held)?);
+    drop(held);
+    world.insert_resource(Shown {
+        state: CityState::default(),
+        labels,
+        eye: glam::DVec3::INFINITY,
+        time: None,
+        waters,
+    });
     world.resource_mut::<ObjectChanges>().set_base(Arc::new(stage.clone()));
     world.insert_resource(OnStage(stage.clone()));
     show_stage(world);
+    Ok(())
 }
 
 /// Brings the world up to what the stage says now.
@@ -101,8 +117,21 @@ pub fn show_stage(world: &mut World) {
     if anew {
         write(&mut overlay, &mut stage);
     }
+    show_water(world, &stage, &mut shown.waters);
     drop(stage);
     world.insert_resource(shown);
+}
+
+/// Draws the frame of each run that holds now.
+fn show_water(world: &mut World, stage: &Stage, waters: &mut [(Arc<Vec<f32>>, Option<usize>)]) {
+    let mut layer = world.resource_mut::<FloodLayer>();
+    for (number, (run, (bed, drawn))) in stage.runs.iter().zip(waters).enumerate() {
+        let frame = stage.frame_now(run);
+        if *drawn != frame {
+            layer.set(number, frame.and_then(|frame| water_of(run, frame, bed)));
+            *drawn = frame;
+        }
+    }
 }
 
 /// The instant whose sun shines: that of a play, or of a scene with live sources; where nothing moves that of the scene.

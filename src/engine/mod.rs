@@ -10,6 +10,7 @@ mod bindings;
 pub mod camera;
 pub mod city_material;
 pub mod environment;
+pub mod flood;
 pub mod origin;
 pub mod overlay;
 pub mod picking;
@@ -102,6 +103,7 @@ impl Plugin for EnginePlugins {
                 sky::SkyPlugin,
                 city_material::CityMaterialPlugin,
                 tiles::TilesPlugin,
+                flood::FloodPlugin,
                 overlay::OverlayPlugin,
             ));
     }

@@ -104,13 +104,19 @@ struct Face(Handle<Font>);
 #[derive(Component)]
 struct OverlayRoot;
 
+/// A card that labels keep away from.
+#[derive(Component)]
+struct Panel;
+
 #[derive(Component)]
 struct LabelNode {
     place_in_site: DVec3,
+    /// About how wide its plate is, pixels.
+    width: f32,
 }
 
 const FONT: &[u8] = include_bytes!("../../assets/fonts/NotoSansSC-subset.otf");
-const GLASS: Color = Color::srgba(0.035, 0.055, 0.085, 0.82);
+const GLASS: Color = Color::srgba(0.03, 0.045, 0.07, 0.92);
 const LINE: Color = Color::srgba(0.45, 0.62, 0.78, 0.22);
 const INK: Color = Color::srgb(0.92, 0.95, 0.98);
 const FAINT: Color = Color::srgb(0.56, 0.65, 0.74);
@@ -134,7 +140,16 @@ impl Plugin for OverlayPlugin {
         let face = app.world_mut().resource_mut::<Assets<Font>>().add(Font::from_bytes(FONT.to_vec()));
         app.init_resource::<Overlay>()
             .insert_resource(Face(face))
-            .add_systems(PostUpdate, (rebuild, place_labels).chain().before(bevy::ui::UiSystems::Prepare));
+            .add_systems(PostUpdate, (scale, rebuild, place_labels).chain().before(bevy::ui::UiSystems::Prepare));
+    }
+}
+
+/// The sizes below are for pictures of 720 to 1440 lines: smaller and larger ones have everything in proportion.
+fn scale(cameras: Query<&Camera, With<SiteCamera>>, mut scale: ResMut<UiScale>) {
+    let Some(size) = cameras.iter().next().and_then(Camera::logical_target_size) else { return };
+    let wanted = (size.y / 720.0).min(1.0).max(size.y / 1440.0);
+    if scale.0 != wanted {
+        scale.0 = wanted;
     }
 }
 
@@ -185,7 +200,7 @@ fn card(top: Val, right: Val) -> Node {
 }
 
 fn glass(parent: &mut ChildSpawnerCommands, node: Node, fill: impl FnOnce(&mut ChildSpawnerCommands)) {
-    parent.spawn((node, BackgroundColor(GLASS), BorderColor::all(LINE))).with_children(fill);
+    parent.spawn((Panel, node, BackgroundColor(GLASS), BorderColor::all(LINE))).with_children(fill);
 }
 
 struct Words {
@@ -243,7 +258,7 @@ impl Words {
         if alarms.is_empty() {
             return;
         }
-        let node = Node { left: px(16), width: px(330), ..card(px(104), Val::Auto) };
+        let node = Node { left: px(16), width: px(430), ..card(px(104), Val::Auto) };
         glass(screen, node, |card| {
             for alarm in alarms.iter().take(6) {
                 let row = Node { column_gap: px(9), align_items: AlignItems::Center, ..default() };
@@ -263,7 +278,7 @@ impl Words {
             card.spawn(row).with_children(|row| {
                 self.line(row, &bar.text, 15.0, INK);
                 let paused = bar.speed.is_empty();
-                self.line(row, if paused { "□" } else { &bar.speed }, 13.0, if paused { FAINT } else { ACCENT });
+                self.line(row, if paused { "paused" } else { &bar.speed }, 13.0, if paused { FAINT } else { ACCENT });
             });
             let track = Node { width: percent(100), height: px(4), border_radius: BorderRadius::MAX, ..default() };
             card.spawn((track, BackgroundColor(LINE))).with_children(|track| {
@@ -283,11 +298,12 @@ impl Words {
             position_type: PositionType::Absolute,
             flex_direction: FlexDirection::Column,
             align_items: AlignItems::Center,
-            width: px(200),
+            width: px(LABEL_BOX_PX),
             display: Display::None,
             ..default()
         };
-        screen.spawn((at, LabelNode { place_in_site: label.place_in_site })).with_children(|column| {
+        let width = 22.0 + written_width(&label.text) + written_width(&label.value);
+        screen.spawn((at, LabelNode { place_in_site: label.place_in_site, width })).with_children(|column| {
             let plate = Node {
                 padding: UiRect::axes(px(8), px(3)),
                 column_gap: px(6),
@@ -310,22 +326,57 @@ impl Words {
 
 const LABEL_STEM_PX: f32 = 16.0;
 const LABEL_HEIGHT_PX: f32 = 25.0;
+/// Width of the invisible box in which a label's plate is centred.
+const LABEL_BOX_PX: f32 = 360.0;
 
-/// Labels are projected in double precision and hidden behind the camera.
-fn place_labels(cameras: Query<(&SiteCamera, &Camera)>, mut labels: Query<(&LabelNode, &mut Node)>) {
+/// About how wide words of a label are, pixels: Chinese and Japanese signs are as wide as high.
+fn written_width(text: &str) -> f32 {
+    text.chars().map(|c| if c < '\u{2e80}' { 7.2 } else { 13.0 }).sum()
+}
+
+/// Labels are projected in double precision, hidden behind the camera, and left out where one that comes before them in
+/// the list, or a panel (where it stood in the last frame), stands in their way.
+fn place_labels(
+    cameras: Query<(&SiteCamera, &Camera)>,
+    scale: Res<UiScale>,
+    panels: Query<(&ComputedNode, &UiGlobalTransform), With<Panel>>,
+    mut labels: Query<(&LabelNode, &mut Node)>,
+) {
     let Some((camera, target)) = cameras.iter().next() else { return };
-    let Some(size) = target.logical_target_size() else { return };
+    let Some(size) = target.logical_target_size().map(|size| size / scale.0) else { return };
     let half = (camera.view.vertical_field_of_view_rad * 0.5).tan();
+    let rect = |(node, place): (&ComputedNode, &UiGlobalTransform)| {
+        // The node's factor has the scale of the interface in it.
+        let factor = node.inverse_scale_factor;
+        Rect::from_center_size(place.translation * factor, node.size * factor)
+    };
+    let mut taken: Vec<Rect> = panels.iter().map(rect).collect();
     for (label, mut node) in &mut labels {
         let arm = label.place_in_site - camera.view.place_in_site;
         let depth = arm.dot(camera.view.forward_in_site());
-        let shown = if depth > 1.0 { Display::Flex } else { Display::None };
         let x = arm.dot(camera.view.right_in_site()) / (depth * half) * f64::from(size.y);
         let y = arm.dot(camera.view.up_in_site()) / (depth * half) * f64::from(size.y);
-        let left = px((f64::from(size.x) + x) as f32 * 0.5 - 100.0);
-        let top = px((f64::from(size.y) - y) as f32 * 0.5 - LABEL_STEM_PX - LABEL_HEIGHT_PX);
+        let center = (f64::from(size.x) + x) as f32 * 0.5;
+        let top = (f64::from(size.y) - y) as f32 * 0.5 - LABEL_STEM_PX - LABEL_HEIGHT_PX;
+        let plate = Rect::new(center - label.width * 0.5, top, center + label.width * 0.5, top + LABEL_HEIGHT_PX);
+        let free = depth > 1.0 && taken.iter().all(|other| other.intersect(plate).is_empty());
+        if free {
+            taken.push(plate);
+        }
+        let shown = if free { Display::Flex } else { Display::None };
+        let (left, top) = (px(center - LABEL_BOX_PX * 0.5), px(top));
         if node.display != shown || node.left != left || node.top != top {
             (node.display, node.left, node.top) = (shown, left, top);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chinese_words_are_wider() {
+        assert!(written_width("中心") > written_width("ab") && written_width("") == 0.0);
     }
 }

@@ -10,9 +10,12 @@ pub const CITY_SHADER: Handle<Shader> = uuid_handle!("3c1f1f6c-4c3c-4b0e-9f0b-7c
 pub const CITY_DEPTH_SHADER: Handle<Shader> = uuid_handle!("3c1f1f6c-4c3c-4b0e-9f0b-7c1e0a6f2a02");
 /// The sky.
 pub const SKY_SHADER: Handle<Shader> = uuid_handle!("3c1f1f6c-4c3c-4b0e-9f0b-7c1e0a6f2a04");
+/// The water of simulations.
+pub const FLOOD_SHADER: Handle<Shader> = uuid_handle!("3c1f1f6c-4c3c-4b0e-9f0b-7c1e0a6f2a05");
 const ENVIRONMENT_LIBRARY: Handle<Shader> = uuid_handle!("3c1f1f6c-4c3c-4b0e-9f0b-7c1e0a6f2a10");
 const FACADE_LIBRARY: Handle<Shader> = uuid_handle!("3c1f1f6c-4c3c-4b0e-9f0b-7c1e0a6f2a11");
 const OBJECT_LIBRARY: Handle<Shader> = uuid_handle!("3c1f1f6c-4c3c-4b0e-9f0b-7c1e0a6f2a12");
+const WATER_LIBRARY: Handle<Shader> = uuid_handle!("3c1f1f6c-4c3c-4b0e-9f0b-7c1e0a6f2a13");
 
 macro_rules! shaders {
     ($(($handle:expr, $path:literal)),* $(,)?) => {
@@ -25,9 +28,11 @@ pub const SHADERS: &[(Handle<Shader>, &str, &str)] = shaders![
     (ENVIRONMENT_LIBRARY, "lib/environment.wgsl"),
     (FACADE_LIBRARY, "lib/facade.wgsl"),
     (OBJECT_LIBRARY, "lib/object.wgsl"),
+    (WATER_LIBRARY, "lib/water.wgsl"),
     (CITY_SHADER, "material/city.wgsl"),
     (CITY_DEPTH_SHADER, "material/city_depth.wgsl"),
     (SKY_SHADER, "material/sky.wgsl"),
+    (FLOOD_SHADER, "material/flood.wgsl"),
 ];
 
 pub(super) struct ShaderTablePlugin;

@@ -7,3 +7,6 @@ mod golden;
 mod light;
 mod origin;
 mod overlay;
+mod scenes;
+#[path = "../core/shared_data.rs"]
+mod shared_data;

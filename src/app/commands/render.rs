@@ -1,27 +1,24 @@
 //! `veduta render`: a picture of a package, scene or scenario without a window.
 
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
 use super::places::numbers;
 use super::play::compute_runs;
-use crate::app::city_picture::{CityPainter, CityView};
 use crate::app::cli::RenderArgs;
 use crate::app::documents::Documents;
-use crate::app::offscreen::{OffscreenSettings, Picture};
+use crate::app::scene_picture::{ScenePainter, around, first_view};
 use crate::app::stage::{Course, SharedStage, Stage};
-use crate::app::stage_view::{cue_view, put_on, select, show_stage, view_of};
+use crate::app::stage_view::view_of;
 use crate::engine::CameraView;
 use crate::geodesy::Geodetic;
 use crate::live::ObjectDirectory;
+use crate::platform::Interrupt;
 use crate::platform::transport::wall_clock;
-use crate::platform::{FolderSource, Interrupt};
 use crate::quantity::Timestamp;
 use crate::scenario::VariantCity;
-use crate::streaming::SessionSettings;
 
 /// How long a picture of a scene with live connections waits for first values.
 const LIVE_WAIT: Duration = Duration::from_secs(2);
@@ -42,7 +39,7 @@ pub fn run(arguments: &RenderArgs) -> Result<ExitCode> {
     painter.select(selected);
     let picture = painter.picture(camera)?;
     picture.save(&arguments.output)?;
-    let stats = painter.city.stats();
+    let stats = painter.stats();
     if let Some(path) = &arguments.stats {
         let text = serde_json::to_string_pretty(&stats)?;
         std::fs::write(path, text + "\n").with_context(|| format!("cannot write {}", path.display()))?;
@@ -64,56 +61,6 @@ pub fn run(arguments: &RenderArgs) -> Result<ExitCode> {
 
 fn row_of(objects: &VariantCity, id: &str) -> Result<u32> {
     objects.row_of(id).with_context(|| format!("no object is called '{id}'"))
-}
-
-/// Draws a stage.
-pub struct ScenePainter {
-    city: CityPainter,
-    stage: SharedStage,
-}
-
-impl ScenePainter {
-    /// An engine with the stage's city. `time` sets the sun of a scene in which nothing moves.
-    pub fn open(
-        stage: &SharedStage,
-        (width, height): (u32, u32),
-        memory_mib: u64,
-        time: Option<Timestamp>,
-    ) -> Result<Self> {
-        let package = stage.lock().package.clone();
-        let source = FolderSource::new(&package).with_context(|| package.display().to_string())?;
-        let settings = OffscreenSettings { width, height, oversampling: 2, ..OffscreenSettings::default() };
-        let session = SessionSettings { budget_bytes: memory_mib << 20, ..SessionSettings::default() };
-        let mut city = CityPainter::open(Arc::new(source), settings, CityView { camera: None, time, session })?;
-        put_on(city.shell().world_mut(), stage);
-        Ok(Self { city, stage: stage.clone() })
-    }
-
-    /// Highlights an object.
-    pub fn select(&mut self, row: Option<u32>) {
-        if row.is_some() {
-            select(self.city.shell().world_mut(), &self.stage.lock(), row);
-        }
-    }
-
-    /// Where the camera stands from now on.
-    pub fn look(&mut self, camera: CameraView) {
-        self.city.shell().look(camera);
-    }
-
-    /// The picture from a camera; from where the last one was taken where none is given.
-    pub fn picture(&mut self, camera: Option<CameraView>) -> Result<Picture> {
-        if let Some(camera) = camera {
-            self.city.shell().look(camera);
-        }
-        show_stage(self.city.shell().world_mut());
-        Ok(self.city.picture()?)
-    }
-
-    /// What drawing took until now.
-    pub fn stats(&mut self) -> crate::app::city_picture::RenderStats {
-        self.city.stats()
-    }
 }
 
 /// What a picture looks at: what the user says, the selected object, the play's camera, the scene's first camera.
@@ -139,20 +86,4 @@ fn camera(stage: &Stage, text: Option<&str>, selected: Option<u32>) -> Result<Op
         pitch_rad: pitch.clamp(-89.0, 89.0).to_radians(),
         ..CameraView::default()
     }))
-}
-
-/// Where a stage is looked at from at first: the play's camera, or the scene's first one.
-pub fn first_view(stage: &Stage) -> Option<CameraView> {
-    cue_view(stage).or_else(|| view_of(stage, stage.scene.cameras.first()?))
-}
-
-/// A view of an object among its neighbours.
-fn around(stage: &Stage, row: u32) -> Option<CameraView> {
-    let bounds = stage.objects.bounds(row);
-    if bounds.is_empty() {
-        return None;
-    }
-    let distance = bounds.size().length().max(20.0) * 2.2;
-    let forward = glam::DVec3::new(0.35, 0.75, -0.56).normalize();
-    Some(CameraView::looking_at(bounds.center() - forward * distance, bounds.center()))
 }

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 
 use super::play::compute_runs;
-use super::render::first_view;
 use crate::app::cli::ViewArgs;
 use crate::app::desktop::{self, DesktopSettings};
 use crate::app::documents::Documents;
+use crate::app::scene_picture::first_view;
 use crate::app::stage::{SharedStage, Stage};
 use crate::engine::CityStream;
 use crate::platform::{FolderSource, Interrupt};

@@ -5,10 +5,10 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use super::render::ScenePainter;
 use super::{render, view};
 use crate::app::cli::{DemoArgs, PlayArgs, RenderArgs, ViewArgs};
 use crate::app::documents::Documents;
+use crate::app::scene_picture::{ScenePainter, first_view};
 use crate::app::stage::{SharedStage, Stage};
 use crate::app::stage_view::{cue_view, view_of};
 use crate::platform::Interrupt;
@@ -45,7 +45,7 @@ impl Painter {
 
 pub fn painter(stage: &SharedStage, size: (u32, u32), memory_mib: u64) -> Result<Painter> {
     let mut painter = ScenePainter::open(stage, size, memory_mib, None)?;
-    if let Some(camera) = render::first_view(&stage.lock()) {
+    if let Some(camera) = first_view(&stage.lock()) {
         painter.look(camera);
     }
     Ok(Painter(painter))

@@ -37,6 +37,8 @@ impl ObjectFlags {
     pub const DATA_COLOR: Self = Self(64);
     /// Gives light of its own (a lamp, a sign).
     pub const GLOWS: Self = Self(128);
+    /// Water seen from above: ripples, sky and sun in it.
+    pub const WATER: Self = Self(256);
 
     /// Both.
     pub const fn with(self, other: Self) -> Self {

@@ -139,7 +139,7 @@ fn look_of(features: &FeatureTable, feature: usize, row: u32, base_m: f32) -> Ob
         "Road" | "Railway" | "Track" | "TransportSquare" | "Square" | "TrafficSpace" => {
             ([98, 101, 106], ObjectFlags::default())
         }
-        "WaterBody" | "WaterSurface" | "Waterway" => ([52, 92, 120], ObjectFlags::default()),
+        "WaterBody" | "WaterSurface" | "Waterway" => ([52, 92, 120], ObjectFlags::WATER),
         "PlantCover" | "SolitaryVegetationObject" => ([84, 118, 66], ObjectFlags::default()),
         "LandUse" | "Park" | "ReliefFeature" | "TINRelief" => ([122, 140, 96], ObjectFlags::default()),
         "Bridge" | "BridgePart" | "Tunnel" => ([172, 172, 170], ObjectFlags::default()),

@@ -4,11 +4,13 @@
 //! session answers with commands, and what came back from the tasks goes to it as events. Bytes are counted by the session
 //! against its hard budget; every command's limit is obeyed here.
 
+mod added;
 mod decode;
 mod ground;
 mod style;
 mod tileset;
 
+pub use added::{AddedObjects, AddedPart};
 pub use decode::{NO_OBJECT, PartObjects};
 pub use ground::plain_ground;
 pub use style::{ObjectChange, ObjectChanges, ObjectLooks};
@@ -259,12 +261,13 @@ pub(super) struct TilesPlugin;
 
 impl Plugin for TilesPlugin {
     fn build(&self, app: &mut App) {
-        app.init_resource::<ObjectChanges>()
+        app.init_resource::<AddedObjects>()
+            .init_resource::<ObjectChanges>()
             .init_resource::<style::RowPlaces>()
             .add_observer(style::forget)
             .add_systems(
                 Update,
-                (stream_city.run_if(resource_exists::<CityStream>), style::apply_changes)
+                (added::draw_added, stream_city.run_if(resource_exists::<CityStream>), style::apply_changes)
                     .chain()
                     .in_set(EngineSystems::Stream),
             );

@@ -150,12 +150,21 @@ impl Plan {
             + 0.08 * noise(self.seed ^ 5, x / 110.0, y / 110.0);
         let land = plain + range * relief * (90.0 + 0.012 * h);
         let valley = smoothstep(10.0, 14.0 + 2.2 * self.river_width(), self.river_distance(place));
-        let land = land.min(3.4) * (1.0 - valley) + land * valley;
+        let land = land.min(3.4) * (1.0 - valley) + land * valley - self.yard_depth(place);
         let bank =
             smoothstep(-16.0, 3.0, self.river_distance(place)) * smoothstep(-26.0, 2.0, self.sea_distance(place));
         let lake = if self.in_lake(place, 6.0) { smoothstep(0.86, 1.04, self.lake_radius(place)) } else { 1.0 };
         let bed = -6.5;
         bed * (1.0 - bank) + (land * lake + (1.0 - lake) * (land - 3.5)) * bank
+    }
+
+    /// How far the harbour's yard lies below the land around it, metres: it keeps a storm's rain behind the quay.
+    fn yard_depth(&self, place: DVec2) -> f64 {
+        let basin = self.basin();
+        let from_quay = place.y - basin.center.y - basin.half.y;
+        let beside = (place.x - basin.center.x).abs() - basin.half.x;
+        let along = smoothstep(16.0, 34.0, from_quay) * (1.0 - smoothstep(96.0, 124.0, from_quay));
+        1.6 * along * (1.0 - smoothstep(0.0, 30.0, beside))
     }
 
     fn lake_radius(&self, place: DVec2) -> f64 {

@@ -1,0 +1,172 @@
+//! Scenes and scenarios from their documents to the picture: real cities, live values, water, what is planned.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use glam::DVec3;
+use veduta::app::documents::Documents;
+use veduta::app::offscreen::Picture;
+use veduta::app::runs::runs;
+use veduta::app::scene_picture::ScenePainter;
+use veduta::app::stage::{SharedStage, Stage};
+use veduta::app::stage_view::view_of;
+use veduta::engine::CameraView;
+use veduta::quantity::Timestamp;
+
+use crate::golden::{HEIGHT, WIDTH, check, difference};
+use crate::shared_data::shared;
+
+/// The small demo city as a package on disk, made once a run.
+fn demo_package() -> PathBuf {
+    static MADE: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    let _one = MADE.lock().unwrap();
+    let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("cache-{}", std::process::id()));
+    let path = cache.join("demo-small-1.city");
+    if !path.is_dir() {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_veduta"));
+        command.args(["demo", "--headless", "-o", cache.to_str().unwrap()]).env_remove("DISPLAY");
+        let made = command.output().unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    }
+    path
+}
+
+/// The demo's scene, or scenario with what is added to it, about the package on disk.
+fn demo_documents(folder: &Path, scene_more: &str, scenario_more: &str) -> PathBuf {
+    let scenes = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenes");
+    let scene = fs::read_to_string(scenes.join("demo.toml")).unwrap();
+    let package = format!("[city]\npackages = ['{}']\n", demo_package().display());
+    let scene = scene.replace("[city.demo]\nseed = 1\nsize = \"small\"\n", &package);
+    assert!(scene.contains("packages"));
+    fs::write(folder.join("demo.toml"), scene + scene_more).unwrap();
+    let scenario = fs::read_to_string(scenes.join("demo.scenario.toml")).unwrap();
+    let path = folder.join("demo.scenario.toml");
+    fs::write(&path, scenario + scenario_more).unwrap();
+    path
+}
+
+fn stage(path: &Path, variant: Option<&str>, at: Option<&str>) -> Stage {
+    let mut stage = Stage::open(Documents::open(path).unwrap(), variant).unwrap();
+    if let Some(at) = at {
+        stage.seek(Timestamp::parse(at).unwrap());
+    }
+    stage
+}
+
+fn draw(stage: Stage, camera: CameraView) -> Picture {
+    let mut painter = ScenePainter::open(&SharedStage::new(stage), (WIDTH, HEIGHT), 512, None).unwrap();
+    let picture = painter.picture(Some(camera)).unwrap();
+    let stats = painter.stats();
+    assert!(stats.problems.is_empty() && stats.peak_bytes <= 512 << 20, "{stats:?}");
+    picture
+}
+
+#[test]
+fn a_storm_stands_in_the_harbour() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = demo_documents(folder.path(), "", "");
+    let mut wet = stage(&path, None, Some("2026-07-01T15:40:00+08:00"));
+    let dry = draw(stage(&path, None, Some("2026-07-01T15:40:00+08:00")), harbour(&wet));
+    wet.runs = runs(&wet, &mut |_, _| true).unwrap();
+    let camera = harbour(&wet);
+    let picture = draw(wet, camera);
+    let (_, changed) = difference(&dry.rgba, &picture.rgba);
+    assert!(changed > 0.02, "the water is seen: {changed}");
+    check("harbour_storm", &picture);
+}
+
+fn harbour(stage: &Stage) -> CameraView {
+    view_of(stage, stage.camera("harbour").unwrap()).unwrap()
+}
+
+#[test]
+fn the_campus_is_coloured_by_what_its_rooms_use() {
+    let folder = tempfile::tempdir().unwrap();
+    let layer = r##"
+[[layer]]
+name = "power"
+class = "Building"
+where = "power is not null"
+ramp = { by = "power", stops = [[0, "#1a9850"], [60, "#fee08b"], [120, "#d73027"]] }
+height = "0.4 + power / 80"
+"##;
+    let path = demo_documents(folder.path(), layer, "");
+    let stage = stage(&path, None, Some("2026-07-01T11:00:00+08:00"));
+    let camera = view_of(&stage, stage.camera("campus").unwrap()).unwrap();
+    check("campus_power", &draw(stage, camera));
+}
+
+#[test]
+fn a_night_in_the_demo_city() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = demo_documents(folder.path(), "", "");
+    let stage = stage(&path, None, Some("2026-07-01T21:30:00+08:00"));
+    let camera = view_of(&stage, stage.camera("street").unwrap()).unwrap();
+    check("demo_night", &draw(stage, camera));
+}
+
+#[test]
+fn a_variant_has_a_tower_more_and_a_block_less() {
+    let folder = tempfile::tempdir().unwrap();
+    let edits = r##"
+[[edit]]
+name = "tower"
+kind = "add_footprint"
+id = "proposal"
+footprint = [[121.9056, 30.9007], [121.9063, 30.9007], [121.9063, 30.9012], [121.9056, 30.9012]]
+height_m = 130
+color = "#ffb84d"
+
+[[edit]]
+name = "gone"
+kind = "remove"
+id = "campus-zone-1-b1"
+
+[[variant]]
+name = "today"
+
+[[variant]]
+name = "built"
+edits = ["tower", "gone"]
+"##;
+    let path = demo_documents(folder.path(), "", edits);
+    let at = Some("2026-07-01T10:00:00+08:00");
+    let today = stage(&path, None, at);
+    let camera = view_of(&today, today.camera("campus").unwrap()).unwrap();
+    let today = draw(today, camera);
+    let built = draw(stage(&path, Some("built"), at), camera);
+    let (_, changed) = difference(&today.rgba, &built.rgba);
+    assert!(changed > 0.01, "{changed}");
+    check("variant_built", &built);
+}
+
+/// A package of shared data, imported by the program itself.
+fn imported(folder: &Path, source: &Path) -> PathBuf {
+    let path = folder.join("city.city");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_veduta"));
+    let made = command.arg("import").arg(source).arg("-o").arg(&path).output().unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    path
+}
+
+#[test]
+fn tokyo_from_above() {
+    let Some(source) = shared("tokyo/mvt_buildings") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let stage = stage(&imported(folder.path(), &source), None, None);
+    let tokyo_station = stage.city.plane_from_degrees(139.7671, 35.6812).extend(0.0);
+    let camera = CameraView::looking_at(tokyo_station + DVec3::new(-2600.0, -4200.0, 2300.0), tokyo_station);
+    check("tokyo_above", &draw(stage, camera));
+}
+
+#[test]
+fn a_street_in_rotterdam() {
+    let Some(source) = shared("citymodel/cityjson/rotterdam_delfshaven_3-20.city.json") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let stage = stage(&imported(folder.path(), &source), None, None);
+    let bounds = stage.city.table().bounds().iter().fold(veduta::geometry::Bounds::EMPTY, |all, one| all.union(*one));
+    let foot = bounds.center().with_z(bounds.min.z);
+    let camera = CameraView::looking_at(foot + DVec3::new(-60.0, -150.0, 32.0), foot + DVec3::Z * 8.0);
+    check("rotterdam_street", &draw(stage, camera));
+}
