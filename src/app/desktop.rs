@@ -55,14 +55,18 @@ struct HomeView(CameraView);
 
 /// Opens a window on a city and its stage, and runs until it is closed.
 pub fn run(stream: CityStream, settings: DesktopSettings, stage: &SharedStage) -> anyhow::Result<()> {
-    let quality = Adapter::find()?.quality();
+    let adapter = Adapter::find()?;
+    let quality = adapter.quality();
     let mode =
         if settings.kiosk { WindowMode::BorderlessFullscreen(MonitorSelection::Current) } else { WindowMode::Windowed };
     let window = Window { title: settings.title, mode, ..default() };
     let mut app = App::new();
     app.insert_resource(quality)
         .add_plugins(
-            DefaultPlugins.set(WindowPlugin { primary_window: Some(window), ..default() }).disable::<LogPlugin>(),
+            DefaultPlugins
+                .set(WindowPlugin { primary_window: Some(window), ..default() })
+                .set(adapter.render_plugin(false))
+                .disable::<LogPlugin>(),
         )
         .add_plugins(EnginePlugins)
         .add_message::<PlayKey>()

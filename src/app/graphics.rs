@@ -5,6 +5,7 @@ use bevy::log::LogPlugin;
 use bevy::prelude::*;
 use bevy::render::RenderPlugin;
 use bevy::render::pipelined_rendering::PipelinedRenderingPlugin;
+use bevy::render::settings::WgpuSettings;
 use bevy::window::ExitCondition;
 use bevy::winit::WinitPlugin;
 
@@ -58,6 +59,8 @@ pub struct Adapter {
     pub name: String,
     /// Whether it is the processor.
     pub software: bool,
+    /// The interfaces among which it was found.
+    pub backends: wgpu::Backends,
 }
 
 impl Adapter {
@@ -67,19 +70,34 @@ impl Adapter {
         if wish == "off" {
             return Err(GraphicsError::SwitchedOff);
         }
-        let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
-        let options = wgpu::RequestAdapterOptions {
-            power_preference: wgpu::PowerPreference::HighPerformance,
-            ..Default::default()
+        // OpenGL only where there is nothing better: its libraries look for displays and complain where there is none.
+        let orders = match wgpu::Backends::from_env() {
+            Some(asked) => vec![asked],
+            None => vec![wgpu::Backends::PRIMARY, wgpu::Backends::all()],
         };
-        let adapter =
-            bevy::tasks::block_on(instance.request_adapter(&options)).map_err(|_| GraphicsError::NoAdapter)?;
-        let info = adapter.get_info();
-        let found = Self { name: info.name, software: info.device_type == wgpu::DeviceType::Cpu };
+        let found = orders.into_iter().find_map(Self::among).ok_or(GraphicsError::NoAdapter)?;
         if wish == "required" && found.software {
             return Err(GraphicsError::OnlySoftware(found.name));
         }
         Ok(found)
+    }
+
+    fn among(backends: wgpu::Backends) -> Option<Self> {
+        let descriptor =
+            wgpu::InstanceDescriptor { backends, ..wgpu::InstanceDescriptor::new_without_display_handle() };
+        let instance = wgpu::Instance::new(descriptor);
+        let options = wgpu::RequestAdapterOptions {
+            power_preference: wgpu::PowerPreference::HighPerformance,
+            ..Default::default()
+        };
+        let info = bevy::tasks::block_on(instance.request_adapter(&options)).ok()?.get_info();
+        Some(Self { name: info.name, software: info.device_type == wgpu::DeviceType::Cpu, backends })
+    }
+
+    /// The same for Bevy's renderer.
+    pub fn render_plugin(&self, synchronous_pipeline_compilation: bool) -> RenderPlugin {
+        let settings = WgpuSettings { backends: Some(self.backends), ..default() };
+        RenderPlugin { render_creation: settings.into(), synchronous_pipeline_compilation, ..default() }
     }
 
     /// What drawing may cost on this adapter.
@@ -89,14 +107,14 @@ impl Adapter {
 }
 
 /// An app of the engine without window and loop: whoever holds it calls `update`. Nothing depends on the clock.
-pub(super) fn windowless_app(quality: Quality) -> App {
+pub(super) fn windowless_app(adapter: &Adapter, quality: Quality) -> App {
     let mut app = App::new();
     app.insert_resource(quality)
         .insert_resource(bevy::time::TimeUpdateStrategy::ManualDuration(std::time::Duration::from_millis(40)))
         .add_plugins(
             DefaultPlugins
                 .set(WindowPlugin { primary_window: None, exit_condition: ExitCondition::DontExit, ..default() })
-                .set(RenderPlugin { synchronous_pipeline_compilation: true, ..default() })
+                .set(adapter.render_plugin(true))
                 .disable::<WinitPlugin>()
                 .disable::<PipelinedRenderingPlugin>()
                 .disable::<LogPlugin>()

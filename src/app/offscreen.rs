@@ -63,7 +63,7 @@ impl Offscreen {
     }
 
     fn with_quality(settings: OffscreenSettings, adapter: Adapter, quality: Quality) -> Self {
-        let mut app = windowless_app(quality);
+        let mut app = windowless_app(&adapter, quality);
         let (width, height) = (settings.width * settings.oversampling, settings.height * settings.oversampling);
         let mut image = Image::new_target_texture(width, height, TextureFormat::Rgba8UnormSrgb, None);
         image.texture_descriptor.usage |= TextureUsages::COPY_SRC;

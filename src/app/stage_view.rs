@@ -115,7 +115,12 @@ pub fn show_stage(world: &mut World) {
         overlay.labels = labels;
     }
     if anew {
-        write(&mut overlay, &mut stage);
+        write(&mut overlay, &stage);
+    }
+    // A pause or another speed changes nothing of the city.
+    let time_bar = if stage.scene.panel.time_bar { time_bar(&mut stage) } else { None };
+    if overlay.time_bar != time_bar {
+        overlay.time_bar = time_bar;
     }
     show_water(world, &stage, &mut shown.waters);
     drop(stage);
@@ -152,12 +157,11 @@ fn label(stage: &Stage, words: super::labels::Words) -> Label {
 }
 
 /// Everything that is written over the picture, but the picked object and the labels.
-fn write(overlay: &mut Mut<Overlay>, stage: &mut Stage) {
+fn write(overlay: &mut Mut<Overlay>, stage: &Stage) {
     let panel = &stage.scene.panel;
     let indicators = indicators(stage);
     let alarms = if panel.alarms { alarms(stage) } else { Vec::new() };
     let message = stage.state().message.as_ref().map(|message| message.text.clone());
-    let time_bar = if panel.time_bar { time_bar(stage) } else { None };
     if overlay.indicators != indicators {
         overlay.indicators = indicators;
     }
@@ -166,9 +170,6 @@ fn write(overlay: &mut Mut<Overlay>, stage: &mut Stage) {
     }
     if overlay.message != message {
         overlay.message = message;
-    }
-    if overlay.time_bar != time_bar {
-        overlay.time_bar = time_bar;
     }
 }
 

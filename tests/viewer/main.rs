@@ -10,3 +10,4 @@ mod overlay;
 mod scenes;
 #[path = "../core/shared_data.rs"]
 mod shared_data;
+mod window;

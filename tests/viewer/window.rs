@@ -1,0 +1,117 @@
+//! The window, on a virtual screen: it opens, plays, picks what is clicked, heeds keys, and ends.
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use image::RgbaImage;
+
+/// A virtual screen and the window on it; both end with the test.
+struct Screen {
+    display: String,
+    server: Child,
+    window: Option<Child>,
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        for child in self.window.iter_mut().chain([&mut self.server]) {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+impl Screen {
+    fn open(number: u32) -> Self {
+        let display = format!(":{number}");
+        let mut server = Command::new("Xvfb");
+        server.args([&display, "-screen", "0", "1280x720x24", "-nolisten", "tcp"]).stderr(Stdio::null());
+        let server = server.spawn().expect("Xvfb is there: scripts/setup.sh installs it");
+        let socket = format!("/tmp/.X11-unix/X{number}");
+        wait("the virtual screen", || Path::new(&socket).exists());
+        Self { display, server, window: None }
+    }
+
+    fn start(&mut self, arguments: &[&str]) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_veduta"));
+        command.args(arguments).env("DISPLAY", &self.display).env_remove("WAYLAND_DISPLAY").stderr(Stdio::null());
+        self.window = Some(command.spawn().unwrap());
+    }
+
+    fn xdotool(&self, arguments: &[&str]) -> String {
+        let output = Command::new("xdotool").args(arguments).env("DISPLAY", &self.display).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// What is on the screen.
+    fn shot(&self, path: &Path) -> RgbaImage {
+        let status =
+            Command::new("import").args(["-window", "root"]).arg(path).env("DISPLAY", &self.display).status().unwrap();
+        assert!(status.success());
+        image::open(path).unwrap().to_rgba8()
+    }
+}
+
+fn wait(what: &str, done: impl Fn() -> bool) {
+    let begin = Instant::now();
+    while !done() {
+        assert!(begin.elapsed() < Duration::from_secs(120), "{what} did not come");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
+/// How many different colours a picture has, coarsely: an empty window has one.
+fn colors(picture: &RgbaImage) -> usize {
+    picture.pixels().map(|p| [p[0] >> 4, p[1] >> 4, p[2] >> 4]).collect::<std::collections::BTreeSet<_>>().len()
+}
+
+fn changed(a: &RgbaImage, b: &RgbaImage, [left, top, width, height]: [u32; 4]) -> f64 {
+    let pixels = (top..top + height).flat_map(|y| (left..left + width).map(move |x| (x, y)));
+    let differ = pixels.filter(|(x, y)| {
+        let (p, q) = (a.get_pixel(*x, *y), b.get_pixel(*x, *y));
+        p.0.iter().zip(q.0).any(|(x, y)| x.abs_diff(y) > 24)
+    });
+    differ.count() as f64 / f64::from(width * height)
+}
+
+#[test]
+fn the_demo_plays_in_a_window() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut screen = Screen::open(91);
+    screen.start(&["demo", "-o", folder.path().to_str().unwrap()]);
+    let shot = |name: &str| screen.shot(&Path::new(env!("CARGO_TARGET_TMPDIR")).join(name));
+    wait("the window's title", || screen.xdotool(&["search", "--name", "Veduta"]).lines().count() > 0);
+    wait("the city", || colors(&shot("window.png")) > 150);
+    let window = screen.xdotool(&["search", "--name", "Veduta"]).lines().next().unwrap().to_owned();
+    // The play runs: its clock goes on.
+    let before = shot("window.png");
+    wait("the next minutes of the play", || changed(&before, &shot("window_later.png"), [256, 640, 768, 64]) > 0.002);
+    // Space pauses it.
+    screen.xdotool(&["windowfocus", &window, "key", "space"]);
+    std::thread::sleep(Duration::from_secs(2));
+    let paused = shot("window_paused.png");
+    let word = changed(&before, &paused, [960, 655, 60, 25]);
+    assert!(word > 0.02, "the bar says that it is paused: {word}");
+    std::thread::sleep(Duration::from_secs(2));
+    let still = changed(&paused, &shot("window_still.png"), [256, 640, 768, 64]);
+    assert!(still < 0.001, "paused, and the clock goes on: {still}");
+    // A click on a tower shows its attributes at the right.
+    let pick = |x: &str, y: &str| screen.xdotool(&["mousemove", x, y, "click", "1"]);
+    let panel = [960, 16, 300, 100];
+    wait("the attributes of a picked building", || {
+        ["560", "640", "700", "760"].iter().any(|x| {
+            pick(x, "420");
+            std::thread::sleep(Duration::from_millis(700));
+            changed(&paused, &shot("window_picked.png"), panel) > 0.3
+        })
+    });
+    screen.xdotool(&["windowfocus", &window, "key", "Escape"]);
+    let mut child = screen.window.take().unwrap();
+    let begin = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        assert!(begin.elapsed() < Duration::from_secs(20), "Escape ends it");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert!(child.wait().unwrap().success());
+}
