@@ -190,6 +190,14 @@ impl AggregateTree {
         aggregate
     }
 
+    /// How much memory it takes, bytes.
+    pub fn bytes(&self) -> usize {
+        self.buckets.capacity() * size_of::<Bucket>()
+            + (self.values.capacity() + self.added.capacity()) * size_of::<(u32, Option<(f64, Timestamp)>)>()
+            + self.nodes.capacity() * (size_of::<Aggregate>() + size_of::<bool>() + size_of::<u32>())
+            + self.forks.capacity() * size_of::<Fork>()
+    }
+
     /// How many members there are, with and without a value.
     pub fn len(&mut self) -> usize {
         self.settle();

@@ -5,7 +5,7 @@
 //! wait of an alarm that is about to be raised, because nobody knows any more where the value is, and leaves a raised one
 //! raised. Instants are those of the observations, so the log does not depend on when a frame looks.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use xxhash_rust::xxh3::xxh3_64;
@@ -13,6 +13,9 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::{Hierarchy, IndicatorError};
 use crate::quantity::Timestamp;
 use crate::scene::{AlarmDocument, Severity};
+
+/// Lines of the log that wait to be taken at most.
+const MOST_EVENTS: usize = 1 << 16;
 
 /// One compiled rule.
 #[derive(Debug, Clone, PartialEq)]
@@ -73,7 +76,9 @@ pub struct Alarms {
     deadlines: BTreeSet<(Timestamp, u16, u32)>,
     /// By object: raised alarms on it and in it, by severity.
     raised: BTreeMap<u32, [u32; 3]>,
-    events: Vec<AlarmEvent>,
+    /// Not yet taken, in the order in which they came about.
+    events: VecDeque<AlarmEvent>,
+    lost_events: u64,
 }
 
 impl AlarmRule {
@@ -109,7 +114,7 @@ impl Alarms {
             rules.push(AlarmRule { document: document.clone(), for_us });
         }
         let (phases, deadlines, raised) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
-        Ok(Self { hierarchy, rules, by_property, phases, deadlines, raised, events: Vec::new() })
+        Ok(Self { hierarchy, rules, by_property, phases, deadlines, raised, events: VecDeque::new(), lost_events: 0 })
     }
 
     /// The rules, in the order of the scene.
@@ -172,7 +177,7 @@ impl Alarms {
             Some(AlarmPhase::Raised { .. }) if rule.well_back(value) => {
                 self.phases.remove(&key);
                 self.count(number, row, false);
-                self.events.push(AlarmEvent { time, rule: number, row, raised: false, value });
+                self.log(AlarmEvent { time, rule: number, row, raised: false, value });
             }
             Some(AlarmPhase::Raised { since, .. }) => {
                 self.phases.insert(key, AlarmPhase::Raised { since, value });
@@ -199,7 +204,7 @@ impl Alarms {
         let Some(AlarmPhase::Pending { value, .. }) = self.phases.get(&(number, row)).copied() else { return };
         self.phases.insert((number, row), AlarmPhase::Raised { since: deadline, value });
         self.count(number, row, true);
-        self.events.push(AlarmEvent { time: deadline, rule: number, row, raised: true, value });
+        self.log(AlarmEvent { time: deadline, rule: number, row, raised: true, value });
     }
 
     /// Counts a raised alarm on its object and on all that this is part of.
@@ -238,10 +243,32 @@ impl Alarms {
         })
     }
 
+    fn log(&mut self, event: AlarmEvent) {
+        if self.events.len() >= MOST_EVENTS {
+            self.events.pop_front();
+            self.lost_events += 1;
+        }
+        self.events.push_back(event);
+    }
+
+    /// Lines of the log that are lost because nobody took them: the oldest of more than 65536.
+    pub fn lost_events(&self) -> u64 {
+        self.lost_events
+    }
+
+    /// About how much memory it takes, bytes.
+    pub fn bytes(&self) -> usize {
+        // Entries of a B-tree with what they take in its nodes, which are two thirds full.
+        let entries = self.phases.len() * size_of::<((u16, u32), AlarmPhase)>()
+            + self.deadlines.len() * size_of::<(Timestamp, u16, u32)>()
+            + self.raised.len() * size_of::<(u32, [u32; 3])>();
+        entries * 3 / 2 + self.events.capacity() * size_of::<AlarmEvent>()
+    }
+
     /// The log since the last call, by time, then rule, then object. A late observation may still bring an earlier line
     /// in a later call.
     pub fn take_events(&mut self) -> Vec<AlarmEvent> {
-        let mut events = std::mem::take(&mut self.events);
+        let mut events = Vec::from(std::mem::take(&mut self.events));
         events.sort_by_key(|event| (event.time, event.rule, event.row));
         events
     }

@@ -232,6 +232,21 @@ impl Indicators {
         xxh3_64(&bytes)
     }
 
+    /// About how much memory it takes, bytes.
+    pub fn bytes(&self) -> usize {
+        let term = |term: &Term| {
+            let entry = size_of::<(u32, Vec<Option<(f64, Timestamp)>>)>();
+            let values = term.expression.names().len() * size_of::<Option<(f64, Timestamp)>>();
+            term.tree.bytes() + term.inputs.len() * (entry + values) * 3 / 2
+        };
+        let indicator = |indicator: &Indicator| {
+            let terms: usize = indicator.terms.iter().map(term).sum();
+            let groups = indicator.groups.len() * (size_of::<Group>() + size_of::<(u32, u32)>() * 3 / 2);
+            terms + groups + indicator.members.as_ref().map_or(0, Vec::len)
+        };
+        self.indicators.iter().map(indicator).sum::<usize>() + self.due.len() * size_of::<(usize, usize, u32)>() * 3 / 2
+    }
+
     /// How many figures are due.
     pub fn due(&self) -> usize {
         self.due.len()

@@ -72,4 +72,10 @@ impl Rollup {
     pub fn take_changes(&mut self) -> BTreeSet<(u32, u16)> {
         std::mem::take(&mut self.changed)
     }
+
+    /// About how much memory it takes, bytes.
+    pub fn bytes(&self) -> usize {
+        let trees: usize = self.properties.values().map(|(_, tree)| tree.bytes()).sum();
+        trees + self.changed.len() * size_of::<(u32, u16)>() * 3 / 2
+    }
 }

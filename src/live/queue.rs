@@ -106,6 +106,13 @@ impl ObservationQueue {
         }
     }
 
+    /// About how much memory it takes, bytes, the names of streams left out: they are shared.
+    pub fn bytes(&self) -> usize {
+        let conflating = self.newest.as_ref().map_or(0, HashMap::capacity);
+        self.waiting.capacity() * size_of::<(SourceIndex, Observation)>()
+            + conflating * size_of::<((SourceIndex, Arc<str>), u64)>()
+    }
+
     /// How many wait.
     pub fn len(&self) -> usize {
         self.waiting.len()

@@ -14,6 +14,9 @@ use crate::quantity::Timestamp;
 
 /// More streams than this are not remembered: their observations count as unbound.
 const MOST_STREAMS: usize = 1 << 20;
+/// More streams than this that lead nowhere are not remembered, but looked up again each time: names that are never used
+/// twice must not fill the memory.
+const MOST_UNBOUND_STREAMS: usize = 1 << 16;
 /// An observation this far in the future would lock its stream for as long: a sender's clock is wrong.
 const MOST_AHEAD_US: i64 = 300_000_000;
 const MOST_UNBOUND_EXAMPLES: usize = 20;
@@ -141,6 +144,8 @@ pub struct LiveCity {
     now: Timestamp,
     numbers: Vec<HashMap<Arc<str>, u32>>,
     streams: Vec<Stream>,
+    /// How many of them lead nowhere.
+    unbound_streams: usize,
     /// Slot and binding.
     targets: Vec<(u32, u16)>,
     slots: Vec<Slot>,
@@ -307,8 +312,15 @@ impl LiveCity {
         let stream = self.resolve(source, name, place, directory);
         let number = known.unwrap_or(self.streams.len() as u32);
         match self.streams.get_mut(number as usize) {
-            Some(old) => *old = stream,
+            Some(old) => {
+                self.unbound_streams -= usize::from(old.count == 0 && stream.count > 0);
+                *old = stream;
+            }
             None => {
+                if stream.count == 0 && self.unbound_streams >= MOST_UNBOUND_STREAMS {
+                    return None;
+                }
+                self.unbound_streams += usize::from(stream.count == 0);
                 self.streams.push(stream);
                 self.numbers.get_mut(usize::from(source.0))?.insert(name.clone(), number);
             }
@@ -386,6 +398,24 @@ impl LiveCity {
     /// What became of all observations.
     pub fn counters(&self) -> LiveCounters {
         self.counters
+    }
+
+    /// About how much memory it takes, bytes.
+    pub fn bytes(&self) -> usize {
+        let names = self.numbers.iter().map(|numbers| {
+            let texts: usize = numbers.keys().map(|name| name.len() + 2 * size_of::<usize>()).sum();
+            texts + numbers.capacity() * (size_of::<(Arc<str>, u32)>() + 1)
+        });
+        let text = |slot: &Slot| slot.latest.as_ref().and_then(|latest| latest.value.text()).map_or(0, str::len);
+        let texts: usize = self.slots.iter().map(text).sum();
+        names.sum::<usize>()
+            + self.streams.capacity() * size_of::<Stream>()
+            + self.targets.capacity() * size_of::<(u32, u16)>()
+            + self.slots.capacity() * size_of::<Slot>()
+            + texts
+            + self.slot_numbers.capacity() * (size_of::<((u32, u16), u32)>() + 1)
+            + self.changed.capacity() * size_of::<u32>()
+            + self.deadlines.capacity() * size_of::<Reverse<(Timestamp, u32)>>()
     }
 
     /// The first streams that lead nowhere, each with the reason.

@@ -17,6 +17,7 @@ mod import_placement;
 mod indicator;
 mod live;
 mod live_feeds;
+mod live_month;
 mod mqtt;
 mod package;
 mod platform_files;
