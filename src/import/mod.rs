@@ -5,6 +5,7 @@
 //! Placing turns them into city objects in the site frame; the tiler makes tiles of those.
 
 mod attributes;
+pub mod check;
 mod cityjson;
 pub mod demo;
 mod diagnostic;

@@ -28,3 +28,4 @@ mod shared_data;
 mod streaming;
 mod terrain;
 mod tiler;
+mod tiles_check;

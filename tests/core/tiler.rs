@@ -13,7 +13,7 @@ use veduta::geodesy::{Geodetic, SiteFrame};
 use veduta::geometry::{Bounds, Mesh, Prism, Shape, Surface, SurfaceKind};
 use veduta::import::tiler::{TileAddress, TilerOptions, TilingReport, tile_city};
 
-type Files = BTreeMap<String, Vec<u8>>;
+pub type Files = BTreeMap<String, Vec<u8>>;
 
 fn site() -> SiteFrame {
     SiteFrame::new(Geodetic::from_degrees(139.75, 35.68, 40.0))
@@ -57,6 +57,11 @@ fn tile(objects: &[CityObject], options: &TilerOptions) -> (Files, TilingReport)
     let mut files = Files::new();
     let report = tile_city(objects, &|i| i as u32 + 1000, &site(), options, &mut files).unwrap();
     (files, report)
+}
+
+/// The files of a small city in several subtrees.
+pub fn sample(count: usize) -> Files {
+    tile(&city(count), &options()).0
 }
 
 fn rows(content: &TileContent) -> Vec<u32> {
