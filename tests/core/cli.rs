@@ -119,6 +119,72 @@ fn every_bad_input_is_one_clear_line() {
     assert!(left.iter().all(|name| !name.contains("tmp") && !name.starts_with('.')), "left over: {left:?}");
 }
 
+/// A glb whose first accessor says that it has many more elements.
+fn with_a_false_count(glb: &[u8]) -> Vec<u8> {
+    let key = b"\"count\":";
+    let at = glb.windows(key.len()).position(|window| window == key).unwrap() + key.len();
+    let digits = glb[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let mut damaged = glb.to_vec();
+    damaged[at..at + digits].fill(b'9');
+    assert_ne!(damaged, glb);
+    damaged
+}
+
+/// Every kind of damage to a package is found, with the file that has it.
+#[test]
+fn damage_to_a_package_is_found_with_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fs::write(folder.join("town.geojson"), FOOTPRINTS).unwrap();
+    let content = || {
+        let mut found = Vec::new();
+        let mut open = vec![folder.join("town.city/content")];
+        while let Some(path) = open.pop() {
+            match fs::read_dir(&path) {
+                Ok(entries) => open.extend(entries.map(|entry| entry.unwrap().path())),
+                Err(_) => found.push(path),
+            }
+        }
+        found.sort();
+        found.swap_remove(0)
+    };
+    let cut = |name: &str, length: usize| {
+        let path = folder.join("town.city").join(name);
+        let bytes = fs::read(&path).unwrap();
+        assert!(length < bytes.len(), "{name}");
+        fs::write(path, &bytes[..length]).unwrap();
+    };
+    let replace = |path: &Path, from: &[u8], to: &[u8]| {
+        let bytes = fs::read(path).unwrap();
+        let at = bytes.windows(from.len()).position(|window| window == from).unwrap();
+        fs::write(path, [&bytes[..at], to, &bytes[at + from.len()..]].concat()).unwrap();
+    };
+    type Damage<'a> = (&'a str, &'a dyn Fn());
+    let damages: &[Damage] = &[
+        (".glb", &|| fs::write(content(), b"").unwrap()),
+        (".glb", &|| fs::remove_file(content()).unwrap()),
+        (".glb", &|| fs::write(content(), &fs::read(content()).unwrap()[..300]).unwrap()),
+        (".glb", &|| fs::write(content(), with_a_false_count(&fs::read(content()).unwrap())).unwrap()),
+        (".subtree", &|| cut("subtrees/0/0/0.subtree", 40)),
+        (".subtree", &|| fs::remove_file(folder.join("town.city/subtrees/0/0/0.subtree")).unwrap()),
+        ("tileset.json", &|| cut("tileset.json", 60)),
+        ("tileset.json", &|| replace(&folder.join("town.city/tileset.json"), b"\"refine\"", b"\"rafine\"")),
+        ("objects/", &|| cut("objects/column-0", 1)),
+        ("objects/", &|| cut("objects/ids", 2)),
+        ("city.toml", &|| replace(&folder.join("town.city/city.toml"), b"Building = 3", b"Building = 4")),
+    ];
+    for (place, damage) in damages {
+        success(folder, &["import", "town.geojson", "-o", "town.city"]);
+        success(folder, &["check", "town.city"]);
+        damage();
+        let checked = veduta(folder, &["check", "town.city"]);
+        let told = String::from_utf8(checked.stdout).unwrap();
+        assert_eq!(checked.status.code(), Some(1), "{place}: {told}{}", String::from_utf8_lossy(&checked.stderr));
+        let lines: Vec<&str> = told.lines().filter(|line| line.starts_with("error: ")).collect();
+        assert!(lines.iter().any(|line| line.contains(place)), "{place}: {told}");
+    }
+}
+
 /// A full disk and a read-only folder: mounts need root, which CI has.
 #[test]
 fn a_full_disk_and_a_read_only_folder_leave_nothing_behind() {

@@ -25,7 +25,12 @@ impl ByteSource for Folder {
     }
 }
 
-fn cases(spec: &str) -> Option<(PathBuf, Vec<(String, BTreeSet<String>)>)> {
+type Files = BTreeMap<String, Vec<u8>>;
+
+/// A case: its file, and the kinds of issues that the official validator finds in it.
+type Case = (String, BTreeSet<String>);
+
+fn cases(spec: &str) -> Option<(PathBuf, Vec<Case>)> {
     let folder = shared("tiles3d/validator_specs")?;
     let list: serde_json::Value =
         serde_json::from_slice(&std::fs::read(folder.join("EXPECTED_ISSUES.json")).unwrap()).unwrap();
@@ -52,14 +57,36 @@ fn agreement(spec: &str, check: impl Fn(&Path, &str) -> BTreeSet<String>) -> Opt
     Some((agreed, cases.len()))
 }
 
+/// Not agreed on are: what the glTF validator says about a content beyond that it can be read (errors, warnings and notes inside
+/// glTF, uris in i3dm), what is inside 3tz archives, and semantics that an own schema defines.
 #[test]
 fn tilesets_are_judged_as_the_official_validator_does() {
     let check = |folder: &Path, file: &str| {
+        // What is wrong inside an external tileset is there an inner cause of one issue of the outer file.
         let found = check_tileset(&Folder(folder.to_owned()), file);
-        found.iter().map(|finding| finding.code.to_owned()).collect()
+        found.iter().filter(|finding| finding.place.file == file).map(|finding| finding.code.to_owned()).collect()
     };
     let Some((agreed, all)) = agreement("TilesetValidationSpec", check) else { return };
-    assert!(agreed * 100 >= all * 80, "{agreed} of {all}");
+    assert!(agreed >= 134 && all == 141, "{agreed} of {all}");
+}
+
+/// Over every case that is a tileset, those of extensions among them. Extensions' own bodies (S2, MAXAR_*, NGA_gpm) are not read
+/// here: what is wrong in them goes unseen, and a warning says that the extension is not checked.
+#[test]
+fn no_valid_tileset_is_called_invalid() {
+    let Some((folder, cases)) = cases("") else { return };
+    let mut valid = 0;
+    for (file, _) in cases.iter().filter(|(_, expected)| expected.is_empty()) {
+        let json = serde_json::from_slice::<serde_json::Value>(&std::fs::read(folder.join(file)).unwrap());
+        if !json.is_ok_and(|json| json["asset"]["version"].is_string() && json.get("geometricError").is_some()) {
+            continue;
+        }
+        let found = check_tileset(&Folder(folder.clone()), file);
+        let errors: Vec<_> = found.iter().filter(|finding| finding.severity == Severity::Error).collect();
+        assert!(errors.is_empty(), "{file}: {errors:?}");
+        valid += 1;
+    }
+    assert!(valid >= 30, "{valid}");
 }
 
 #[test]
@@ -69,18 +96,18 @@ fn schemas_are_judged_as_the_official_validator_does() {
         found.iter().map(|finding| finding.code.to_owned()).collect()
     };
     let Some((agreed, all)) = agreement("MetadataSchemaValidationSpec", check) else { return };
-    assert!(agreed * 100 >= all * 80, "{agreed} of {all}");
+    assert_eq!((agreed, all), (83, 83));
 }
 
 #[test]
 fn what_the_tiler_writes_is_sound_and_damage_is_found() {
     let files = tiler::sample(3000);
-    let check = |files: &BTreeMap<String, Vec<u8>>| {
+    let check = |files: &Files| {
         let source: MemorySource = files.clone().into_iter().collect();
         check_tileset(&source, "tileset.json")
     };
     assert_eq!(check(&files), []);
-    let codes = |change: &dyn Fn(&mut BTreeMap<String, Vec<u8>>)| {
+    let codes = |change: &dyn Fn(&mut Files)| {
         let mut files = files.clone();
         change(&mut files);
         let found = check(&files);

@@ -8,9 +8,15 @@ use anyhow::{Context, Result};
 
 use super::{is_package, open_city};
 use crate::app::cli::CheckArgs;
+use crate::import::check::check_tileset;
 use crate::import::{Gathered, ImportOptions, Severity, recognise};
-use crate::platform::LocalFiles;
+use crate::package::{City, Query};
+use crate::platform::{FolderSource, LocalFiles};
 use crate::scene::{DocumentError, Environment, SceneDocument, read_scenario, read_scene};
+use crate::streaming::ByteSource;
+
+const TILESET: &str = "tileset.json";
+const TERRAIN: &str = "terrain/tileset.json";
 
 /// One line of the answer.
 struct Problem {
@@ -41,24 +47,50 @@ pub fn run(arguments: &CheckArgs) -> Result<ExitCode> {
     Ok(if errors == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// The tilesets with all their files, the object table, the index, and what the manifest says of them.
 fn package(path: &Path) -> Result<Vec<Problem>> {
-    let city = open_city(path)?;
-    let mut problems = Vec::new();
+    let source = FolderSource::new(path).with_context(|| format!("cannot open the package {}", path.display()))?;
+    let mut problems = tilesets(&source);
+    match open_city(path) {
+        Ok(city) => objects(&city, &mut problems),
+        Err(error) => problems.push(Problem { error: true, text: format!("{error:#}") }),
+    }
+    Ok(problems)
+}
+
+fn tilesets(source: &FolderSource) -> Vec<Problem> {
+    let mut found = check_tileset(source, TILESET);
+    // A package without terrain has no such file; one that says it has is told in `objects`.
+    if source.size(TERRAIN).is_ok() {
+        found.extend(check_tileset(source, TERRAIN));
+    }
+    found.iter().map(|d| Problem { error: d.severity == Severity::Error, text: d.to_string() }).collect()
+}
+
+fn objects(city: &City, problems: &mut Vec<Problem>) {
+    let mut tell = |error: bool, text: String| problems.push(Problem { error, text });
     let mut classes: BTreeMap<String, u64> = BTreeMap::new();
     for row in 0..city.table().rows() {
-        let Some(object) = city.object(row).with_context(|| path.display().to_string())? else { continue };
+        let object = match city.object(row).and_then(|object| city.table().footprint(row).map(|_| object)) {
+            Ok(Some(object)) => object,
+            Ok(None) => continue,
+            Err(error) => return tell(true, error.to_string()),
+        };
         if let Some(parent) = object.parent.as_ref().filter(|parent| city.table().row(parent).is_none()) {
-            problems.push(Problem { error: false, text: format!("its parent '{parent}' is not there: {}", object.id) });
+            tell(false, format!("its parent '{parent}' is not there: {}", object.id));
+        }
+        if object.bounds.min.is_nan() || object.bounds.max.is_nan() {
+            tell(true, format!("its box is no number: {}", object.id));
         }
         *classes.entry(object.class).or_default() += 1;
     }
-    if classes != city.manifest().counts {
-        problems.push(Problem {
-            error: true,
-            text: "the counts of city.toml are not those of the object table".to_owned(),
-        });
+    let manifest = city.manifest();
+    if classes != manifest.counts || manifest.objects != u64::from(city.table().rows()) {
+        tell(true, "the counts of city.toml are not those of the object table".to_owned());
     }
-    Ok(problems)
+    if let Err(error) = city.query(&Query { text: Some("a".to_owned()), ..Query::default() }) {
+        tell(true, error.to_string());
+    }
 }
 
 /// A scenario is told from a scene by its `scene` key: whoever lacks it is read as a scene.

@@ -27,6 +27,11 @@ impl Findings {
         self.add(Severity::Warning, code, path, message.into());
     }
 
+    /// How many errors there are so far.
+    pub fn errors(&self) -> usize {
+        self.found.iter().filter(|finding| finding.severity == Severity::Error).count()
+    }
+
     fn add(&mut self, severity: Severity, code: &'static str, path: &str, message: String) {
         if self.found.len() < LIMIT {
             let detail = (!path.is_empty()).then(|| path.to_owned());

@@ -1,11 +1,13 @@
 //! What is wrong with a tileset, for `veduta check`.
 //!
-//! `tileset` reads `tileset.json` and walks its tiles and external tilesets, `schema` reads metadata schemas, `subtrees` follows an
+//! `tileset` reads `tileset.json` and walks its tiles and external tilesets, `schema` reads metadata schemas and
+//! `metadata` the values given for them, `subtrees` follows an
 //! implicit tiling through its subtree files, `contents` opens what tiles show. Each writes [`Diagnostic`]s through `findings`,
 //! whose codes are the issue types of the official 3D Tiles validator.
 
 mod contents;
 mod findings;
+mod metadata;
 mod schema;
 mod subtrees;
 mod tileset;

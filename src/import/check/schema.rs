@@ -12,7 +12,7 @@ const COMPONENTS: [&str; 10] =
     ["INT8", "UINT8", "INT16", "UINT16", "INT32", "UINT32", "INT64", "UINT64", "FLOAT32", "FLOAT64"];
 
 /// Numbers of one value of a type; 0 for types without numbers.
-fn components(kind: &str) -> usize {
+pub fn components(kind: &str) -> usize {
     match kind {
         "SCALAR" => 1,
         "VEC2" => 2,
@@ -100,7 +100,7 @@ fn check_enum(definition: &Map<String, Json>, path: &str, findings: &mut Finding
 }
 
 /// Least and greatest number of an integer type.
-fn limits(kind: &str) -> Option<(f64, f64)> {
+pub fn limits(kind: &str) -> Option<(f64, f64)> {
     let (unsigned, bits) = match kind.strip_prefix('U') {
         Some(rest) => (true, rest.strip_prefix("INT")?),
         None => (false, kind.strip_prefix("INT")?),
@@ -123,7 +123,11 @@ fn check_class(class: &Map<String, Json>, enums: &Map<String, Json>, path: &str,
         {
             findings.error("CLASS_PROPERTIES_DUPLICATE_SEMANTIC", path, "another property has this semantic");
         }
+        let before = findings.errors();
         check_property(property, enums, path, findings);
+        if findings.errors() == before {
+            check_semantic(property, path, findings);
+        }
     });
 }
 
@@ -132,7 +136,10 @@ fn check_property(property: &Map<String, Json>, enums: &Map<String, Json>, path:
     findings.optional_string(property, "description", path);
     let Some(kind) = findings.required(property, "type", path) else { return };
     let kind_path = format!("{path}/type");
-    let Some(kind) = findings.string(kind, &kind_path).and(findings.one_of(kind, &kind_path, &TYPES)) else { return };
+    let Some(kind) = findings.string(kind, &kind_path) else { return };
+    let Some(kind) = TYPES.into_iter().find(|known| *known == kind) else {
+        return findings.error("VALUE_NOT_IN_LIST", &kind_path, format!("{kind} is none of {}", TYPES.join(", ")));
+    };
     let component = check_component(property, kind, path, findings);
     check_enum_type(property, kind, enums, path, findings);
     let flag = |key: &str, findings: &mut Findings| {
@@ -171,7 +178,7 @@ fn check_property(property: &Map<String, Json>, enums: &Map<String, Json>, path:
     for key in ["noData", "default"].into_iter().filter(|_| kind != "BOOLEAN" && !required) {
         value.check(property.get(key), &format!("{path}/{key}"), findings);
         if kind == "ENUM" {
-            check_enum_name(property, key, enums, path, findings);
+            check_enum_name(property.get(key), property, enums, &format!("{path}/{key}"), findings);
         }
     }
 }
@@ -220,9 +227,10 @@ fn check_enum_type(
     }
 }
 
-fn check_enum_name(
+/// Values of an enum property are names of its enum.
+pub fn check_enum_name(
+    given: Option<&Json>,
     property: &Map<String, Json>,
-    key: &str,
     enums: &Map<String, Json>,
     path: &str,
     findings: &mut Findings,
@@ -230,24 +238,87 @@ fn check_enum_name(
     let definition = property.get("enumType").and_then(Json::as_str).and_then(|name| enums.get(name));
     let values = definition.and_then(|d| d.get("values")).and_then(Json::as_array);
     let Some(values) = values else { return };
-    let given = property.get(key);
     let names =
         given.and_then(Json::as_array).map_or_else(|| given.into_iter().collect::<Vec<_>>(), |a| a.iter().collect());
     let known = |name: &&Json| values.iter().any(|value| value.get("name") == Some(*name));
     if names.iter().any(|name| name.is_string() && !known(name)) {
-        findings.error("CLASS_PROPERTY_ENUM_VALUE_NAME_NOT_FOUND", path, format!("{key} is no name of the enum"));
+        findings.error("CLASS_PROPERTY_ENUM_VALUE_NAME_NOT_FOUND", path, "is no name of the enum");
+    }
+}
+
+/// How many values a semantic has.
+#[derive(Clone, Copy, PartialEq)]
+enum Numbers {
+    One,
+    Any,
+    Just(i64),
+}
+
+/// 3D Metadata Semantic Reference: type, component types and how many.
+const SEMANTICS: [(&str, &str, &[&str], Numbers); 27] = [
+    ("ID", "STRING", &[], Numbers::One),
+    ("NAME", "STRING", &[], Numbers::One),
+    ("DESCRIPTION", "STRING", &[], Numbers::One),
+    ("ATTRIBUTION_IDS", "SCALAR", &UNSIGNED, Numbers::Any),
+    ("ATTRIBUTION_STRINGS", "STRING", &[], Numbers::Any),
+    ("TILESET_FEATURE_ID_LABELS", "STRING", &[], Numbers::Any),
+    ("TILESET_CRS_GEOCENTRIC", "STRING", &[], Numbers::One),
+    ("TILESET_CRS_COORDINATE_EPOCH", "STRING", &[], Numbers::One),
+    ("TILE_BOUNDING_BOX", "SCALAR", &FLOATS, Numbers::Just(12)),
+    ("TILE_BOUNDING_REGION", "SCALAR", &FLOATS, Numbers::Just(6)),
+    ("TILE_BOUNDING_SPHERE", "SCALAR", &FLOATS, Numbers::Just(4)),
+    ("TILE_BOUNDING_S2_CELL", "SCALAR", &["UINT64"], Numbers::One),
+    ("TILE_MINIMUM_HEIGHT", "SCALAR", &FLOATS, Numbers::One),
+    ("TILE_MAXIMUM_HEIGHT", "SCALAR", &FLOATS, Numbers::One),
+    ("TILE_HORIZON_OCCLUSION_POINT", "VEC3", &FLOATS, Numbers::One),
+    ("CONTENT_BOUNDING_BOX", "SCALAR", &FLOATS, Numbers::Just(12)),
+    ("CONTENT_BOUNDING_REGION", "SCALAR", &FLOATS, Numbers::Just(6)),
+    ("CONTENT_BOUNDING_SPHERE", "SCALAR", &FLOATS, Numbers::Just(4)),
+    ("CONTENT_BOUNDING_S2_CELL", "SCALAR", &["UINT64"], Numbers::One),
+    ("CONTENT_MINIMUM_HEIGHT", "SCALAR", &FLOATS, Numbers::One),
+    ("CONTENT_MAXIMUM_HEIGHT", "SCALAR", &FLOATS, Numbers::One),
+    ("CONTENT_HORIZON_OCCLUSION_POINT", "VEC3", &FLOATS, Numbers::One),
+    ("TILE_GEOMETRIC_ERROR", "SCALAR", &FLOATS, Numbers::One),
+    ("TILE_REFINE", "SCALAR", &["UINT8"], Numbers::One),
+    ("TILE_TRANSFORM", "MAT4", &FLOATS, Numbers::One),
+    ("CONTENT_URI", "STRING", &[], Numbers::One),
+    ("CONTENT_GROUP_ID", "SCALAR", &UNSIGNED, Numbers::One),
+];
+const FLOATS: [&str; 2] = ["FLOAT32", "FLOAT64"];
+const UNSIGNED: [&str; 4] = ["UINT8", "UINT16", "UINT32", "UINT64"];
+
+fn check_semantic(property: &Map<String, Json>, path: &str, findings: &mut Findings) {
+    let Some(semantic) = property.get("semantic").and_then(Json::as_str) else { return };
+    let Some((_, kind, component, count)) = SEMANTICS.iter().find(|known| known.0 == semantic) else {
+        return findings.warning("METADATA_SEMANTIC_UNKNOWN", path, format!("the semantic '{semantic}' is not known"));
+    };
+    let text = |key: &str| property.get(key).and_then(Json::as_str);
+    let is_array = property.get("array") == Some(&Json::Bool(true));
+    let length = property.get("count").and_then(Json::as_i64);
+    let numbers = match length {
+        _ if !is_array => Numbers::One,
+        None => Numbers::Any,
+        Some(length) => Numbers::Just(length),
+    };
+    let fits = text("type") == Some(*kind)
+        && text("componentType").map_or(component.is_empty(), |own| component.contains(&own))
+        && numbers == *count
+        && property.get("normalized") != Some(&Json::Bool(true));
+    if !fits {
+        let message = format!("is not of the type that the semantic '{semantic}' has");
+        findings.error("METADATA_SEMANTIC_INVALID", path, message);
     }
 }
 
 /// The shape that a value of a property has in JSON.
-struct Shape<'a> {
-    kind: &'a str,
-    array: bool,
-    count: Option<i64>,
+pub struct Shape<'a> {
+    pub kind: &'a str,
+    pub array: bool,
+    pub count: Option<i64>,
 }
 
 impl Shape<'_> {
-    fn check(&self, value: Option<&Json>, path: &str, findings: &mut Findings) {
+    pub fn check(&self, value: Option<&Json>, path: &str, findings: &mut Findings) {
         let Some(value) = value else { return };
         if !self.array {
             return self.element(value, path, findings);

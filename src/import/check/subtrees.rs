@@ -47,6 +47,9 @@ pub fn check(source: &dyn ByteSource, tile: &Map<String, Json>, implicit: &Json,
         check_template(uri, octree, &format!("{at}/subtrees/uri"), findings);
     }
     let contents = check_root(tile, octree, path, findings);
+    if findings.found.len() == before && contents.is_empty() {
+        findings.error("TILE_IMPLICIT_ROOT_INVALID", path, "an implicit root has no content");
+    }
     let (Some(subtree_levels), Some(levels), Some(subtrees)) = (subtree_levels, available, subtrees) else { return };
     if findings.found.len() == before && !octree {
         Implicit { source, subtree_levels, levels, subtrees, contents }.walk(path, findings);
@@ -68,9 +71,6 @@ fn check_root<'v>(tile: &'v Map<String, Json>, octree: bool, path: &str, finding
     }
     let one = tile.get("content").into_iter();
     let all: Vec<&Json> = one.chain(tile.get("contents").and_then(Json::as_array).into_iter().flatten()).collect();
-    if all.is_empty() {
-        invalid("has no content");
-    }
     if all.iter().any(|content| content.get("boundingVolume").is_some()) {
         invalid("gives its content a bounding volume");
     }

@@ -7,11 +7,14 @@ use serde_json::{Map, Value as Json};
 
 use super::super::Severity;
 use super::findings::Findings;
-use super::{contents, resolve, schema, subtrees};
+use super::{contents, metadata, resolve, schema, subtrees};
 use crate::streaming::ByteSource;
 
 /// Extensions whose rules are known here.
-const KNOWN_EXTENSIONS: [&str; 2] = ["3DTILES_content_gltf", "3DTILES_metadata"];
+const KNOWN_EXTENSIONS: [&str; 3] = [CONTENT_GLTF, "3DTILES_metadata", CONTENT_3TZ];
+/// Extensions that no object carries: the kind of a content is their use.
+const CONTENT_GLTF: &str = "3DTILES_content_gltf";
+const CONTENT_3TZ: &str = "MAXAR_content_3tz";
 const MAX_DEPTH: usize = 64;
 
 /// What a tile inherits.
@@ -35,8 +38,17 @@ struct File<'a> {
     source: &'a dyn ByteSource,
     schema: Option<Json>,
     groups: usize,
+    /// Whether contents may be glTF only by an extension (3D Tiles 1.0).
+    old: bool,
+    extensions: Extensions,
     /// Files that led here.
     open: &'a mut Vec<String>,
+}
+
+/// What the file declares.
+struct Extensions {
+    used: Vec<String>,
+    required: Vec<String>,
 }
 
 /// Checks the file that `findings` names and everything below it. `open` holds the files that led to it.
@@ -59,13 +71,13 @@ pub fn check_file(source: &dyn ByteSource, findings: &mut Findings, open: &mut V
     if let Some(properties) = tileset.get("properties") {
         check_properties(properties, findings);
     }
-    check_extensions(tileset, &json, findings);
+    let extensions = check_extensions(tileset, &json, findings);
     let before = findings.found.len();
     let schema = read_schema(source, tileset, findings);
     if findings.found.len() > before {
         return;
     }
-    check_metadata(tileset, schema.as_ref(), findings);
+    metadata::check(tileset, schema.as_ref(), findings);
     let groups = tileset.get("groups").and_then(Json::as_array).map_or(0, Vec::len);
     let Some(root) = findings.required(tileset, "root", "") else { return };
     open.push(name);
@@ -75,7 +87,8 @@ pub fn check_file(source: &dyn ByteSource, findings: &mut Findings, open: &mut V
         bounding_box: None,
         depth: 0,
     };
-    File { source, schema, groups, open }.tile(root, "/root", &above, findings);
+    let old = tileset.get("asset").and_then(|asset| asset.get("version")).is_some_and(|version| version == "1.0");
+    File { source, schema, groups, old, extensions, open }.tile(root, "/root", &above, findings);
     open.pop();
 }
 
@@ -106,7 +119,7 @@ fn check_properties(properties: &Json, findings: &mut Findings) {
     }
 }
 
-fn check_extensions(tileset: &Map<String, Json>, json: &Json, findings: &mut Findings) {
+fn check_extensions(tileset: &Map<String, Json>, json: &Json, findings: &mut Findings) -> Extensions {
     let mut list = |key: &str| -> Vec<String> {
         let strings = tileset.get(key).map(|value| findings.distinct_strings(value, &format!("/{key}")));
         strings.unwrap_or_default().into_iter().map(str::to_owned).collect()
@@ -126,19 +139,21 @@ fn check_extensions(tileset: &Map<String, Json>, json: &Json, findings: &mut Fin
             format!("{name} is not in extensionsUsed"),
         );
     }
-    for name in used.iter().filter(|name| !found.contains(name.as_str()) && *name != "3DTILES_content_gltf") {
+    let by_content = |name: &&String| [CONTENT_GLTF, CONTENT_3TZ].contains(&name.as_str());
+    for name in used.iter().filter(|name| !found.contains(name.as_str()) && !by_content(name)) {
         findings.warning("EXTENSION_USED_BUT_NOT_FOUND", "/extensionsUsed", format!("{name} is nowhere in the file"));
     }
     for name in found.into_iter().filter(|name| !used.iter().any(|used| used == name)) {
         findings.error("EXTENSION_FOUND_BUT_NOT_USED", "", format!("{name} is not in extensionsUsed"));
     }
+    Extensions { used, required }
 }
 
 fn collect_extensions<'v>(json: &'v Json, depth: usize, found: &mut BTreeSet<&'v str>) {
     match json {
         Json::Object(map) if depth < 2 * MAX_DEPTH => {
             if let Some(Json::Object(extensions)) = map.get("extensions") {
-                found.extend(extensions.keys().map(String::as_str));
+                found.extend(extensions.iter().filter(|(_, value)| value.is_object()).map(|(name, _)| name.as_str()));
             }
             map.values().for_each(|value| collect_extensions(value, depth + 1, found));
         }
@@ -178,73 +193,13 @@ fn read_schema(source: &dyn ByteSource, tileset: &Map<String, Json>, findings: &
     }
 }
 
-fn check_metadata(tileset: &Map<String, Json>, schema: Option<&Json>, findings: &mut Findings) {
-    if let Some(metadata) = tileset.get("metadata") {
-        check_entity(metadata, schema, "/metadata", findings);
-    }
-    if let Some(groups) = tileset.get("groups") {
-        for (path, group) in findings.objects(groups, "/groups", 1) {
-            check_entity(&Json::Object(group.clone()), schema, &path, findings);
-        }
-    }
-    let Some(statistics) = tileset.get("statistics") else { return };
-    let Some(classes) = findings.object(statistics, "/statistics").and_then(|s| s.get("classes")) else { return };
-    let path = "/statistics/classes";
-    let Some(classes) = findings.object(classes, path) else { return };
-    if classes.is_empty() {
-        findings.error("NUMBER_OF_PROPERTIES_MISMATCH", path, "has no class");
-    }
-    for (name, class) in classes {
-        let path = format!("{path}/{name}");
-        let Some(known) = find_class(name, schema, &path, findings) else { continue };
-        let Some(class) = findings.object(class, &path) else { continue };
-        let Some(properties) = class.get("properties").and_then(Json::as_object) else { continue };
-        if properties.is_empty() {
-            findings.error("NUMBER_OF_PROPERTIES_MISMATCH", &path, "has no property");
-        }
-        for property in properties.keys().filter(|key| known["properties"].get(key.as_str()).is_none()) {
-            findings.error("IDENTIFIER_NOT_FOUND", &path, format!("the class has no property '{property}'"));
-        }
-    }
-}
-
-fn find_class<'s>(name: &str, schema: Option<&'s Json>, path: &str, findings: &mut Findings) -> Option<&'s Json> {
-    let Some(schema) = schema else {
-        findings.error("REQUIRED_VALUE_NOT_FOUND", path, "there is no schema");
-        return None;
-    };
-    let class = schema["classes"].get(name);
-    if class.is_none() {
-        findings.error("IDENTIFIER_NOT_FOUND", path, format!("the schema has no class '{name}'"));
-    }
-    class
-}
-
-/// A metadata entity: its class must be in the schema, and the properties that the class requires must be there.
-fn check_entity(entity: &Json, schema: Option<&Json>, path: &str, findings: &mut Findings) {
-    let Some(entity) = findings.object(entity, path) else { return };
-    let Some(name) = findings.required(entity, "class", path) else { return };
-    let Some(name) = findings.string(name, &format!("{path}/class")) else { return };
-    let Some(class) = find_class(name, schema, path, findings) else { return };
-    let empty = Map::new();
-    let values = entity.get("properties").and_then(Json::as_object).unwrap_or(&empty);
-    for (key, property) in class["properties"].as_object().unwrap_or(&empty) {
-        let required = property["required"] == Json::Bool(true);
-        if required && values.get(key).is_none_or(Json::is_null) {
-            findings.error("METADATA_VALUE_REQUIRED_BUT_MISSING", path, format!("has no '{key}'"));
-        }
-    }
-    for key in values.keys().filter(|key| class["properties"].get(key.as_str()).is_none()) {
-        findings.error("IDENTIFIER_NOT_FOUND", path, format!("the class has no property '{key}'"));
-    }
-}
-
 impl File<'_> {
     fn tile(&mut self, tile: &Json, path: &str, above: &Above, findings: &mut Findings) {
         let Some(tile) = findings.object(tile, path) else { return };
         if above.depth > MAX_DEPTH {
             return findings.error("VALUE_NOT_IN_RANGE", path, "is nested too deep");
         }
+        let before = findings.errors();
         findings.common(tile, path);
         let mut here = above.clone();
         here.depth += 1;
@@ -269,51 +224,88 @@ impl File<'_> {
                 here.error_m = error;
             }
         }
-        check_refine(tile, path, above.depth == 0, findings);
-        if let Some(metadata) = tile.get("metadata") {
-            check_entity(metadata, self.schema.as_ref(), &format!("{path}/metadata"), findings);
+        check_refine(tile, path, findings);
+        if let Some(entity) = tile.get("metadata") {
+            metadata::check_entity(entity, self.schema.as_ref(), &format!("{path}/metadata"), findings);
         }
         if tile.contains_key("content") && tile.contains_key("contents") {
             findings.error("ONE_OF_ERROR", path, "has both content and contents");
         }
-        match tile.get("implicitTiling") {
-            Some(implicit) => subtrees::check(self.source, tile, implicit, path, findings),
-            None => self.contents(tile, path, &here, findings),
+        let implicit = tile.get("implicitTiling");
+        let contents = if implicit.is_none() { self.contents(tile, path, &here, findings) } else { Vec::new() };
+        let children = self.children(tile, path, findings);
+        // A tile with an error has it said once: what else it lacks follows from that often enough.
+        if above.depth == 0 && !tile.contains_key("refine") && findings.errors() == before {
+            findings.error("TILE_REFINE_MISSING_IN_ROOT", path, "the root tile has no refine");
         }
-        self.children(tile, path, &here, findings);
+        if let Some(implicit) = implicit {
+            subtrees::check(self.source, tile, implicit, path, findings);
+        }
+        for (path, uri) in contents {
+            self.open(uri, &path, findings);
+        }
+        for (path, child) in children {
+            self.tile(child, &path, &here, findings);
+        }
     }
 
-    fn children(&mut self, tile: &Map<String, Json>, path: &str, here: &Above, findings: &mut Findings) {
-        let Some(children) = tile.get("children").filter(|_| !tile.contains_key("implicitTiling")) else { return };
+    fn children<'v>(
+        &self,
+        tile: &'v Map<String, Json>,
+        path: &str,
+        findings: &mut Findings,
+    ) -> Vec<(String, &'v Json)> {
+        let Some(children) = tile.get("children").filter(|_| !tile.contains_key("implicitTiling")) else {
+            return Vec::new();
+        };
         let path = format!("{path}/children");
         let children = findings.array(children, &path, 0).unwrap_or_default();
         if children.is_empty() {
             findings.warning("ARRAY_LENGTH_UNEXPECTED", &path, "is empty and could be left out");
         }
+        let mut tiles = Vec::with_capacity(children.len());
         for (i, child) in children.iter().enumerate() {
             let path = format!("{path}/{i}");
             if child.is_object() {
-                self.tile(child, &path, here, findings);
+                tiles.push((path, child));
             } else {
                 findings.error("ARRAY_ELEMENT_TYPE_MISMATCH", &path, "is no object");
             }
         }
+        tiles
     }
 
-    fn contents(&mut self, tile: &Map<String, Json>, path: &str, here: &Above, findings: &mut Findings) {
+    /// The addresses of a tile's contents, each with its place, after what can be said without opening them.
+    fn contents<'v>(
+        &self,
+        tile: &'v Map<String, Json>,
+        path: &str,
+        here: &Above,
+        findings: &mut Findings,
+    ) -> Vec<(String, &'v str)> {
+        let mut all = Vec::new();
         if let Some(content) = tile.get("content") {
             let path = format!("{path}/content");
-            if let Some(content) = findings.object(content, &path) {
-                self.content(content, &path, here, findings);
-            }
+            all.extend(findings.object(content, &path).map(|content| (path, content)));
         } else if let Some(contents) = tile.get("contents") {
-            for (path, content) in findings.objects(contents, &format!("{path}/contents"), 1) {
-                self.content(content, &path, here, findings);
+            all = findings.objects(contents, &format!("{path}/contents"), 1);
+        }
+        let mut addresses = Vec::new();
+        for (path, content) in all {
+            if let Some(uri) = self.content(content, &path, here, findings) {
+                addresses.push((path, uri));
             }
         }
+        addresses
     }
 
-    fn content(&mut self, content: &Map<String, Json>, path: &str, here: &Above, findings: &mut Findings) {
+    fn content<'v>(
+        &self,
+        content: &'v Map<String, Json>,
+        path: &str,
+        here: &Above,
+        findings: &mut Findings,
+    ) -> Option<&'v str> {
         if let Some(volume) = content.get("boundingVolume") {
             let volume = check_volume(volume, &format!("{path}/boundingVolume"), here, findings);
             if let (Some(own), Some(tile)) = (volume, here.bounding_box)
@@ -328,9 +320,13 @@ impl File<'_> {
                 findings.error("IDENTIFIER_NOT_FOUND", path, format!("there is no group {group}"));
             }
         }
-        let Some(uri) = findings.required(content, "uri", path) else { return };
-        let Some(uri) = findings.string(uri, &format!("{path}/uri")) else { return };
+        let uri = findings.required(content, "uri", path)?;
+        findings.string(uri, &format!("{path}/uri"))
+    }
+
+    fn open(&mut self, uri: &str, path: &str, findings: &mut Findings) {
         let Some(name) = resolve(&findings.file, uri) else { return };
+        self.check_declared(&name, path, findings);
         let Some(external) = contents::check(self.source, &name, path, findings) else { return };
         if self.open.contains(&external) {
             return findings.error("EXTERNAL_TILESET_VALIDATION_ERROR", path, format!("{external} leads back here"));
@@ -340,23 +336,39 @@ impl File<'_> {
         check_file(self.source, findings, self.open);
         findings.file = file;
         let inside = findings.found.get(before..).unwrap_or_default();
-        if inside.iter().any(|finding| finding.severity == Severity::Error) {
-            findings.error("EXTERNAL_TILESET_VALIDATION_ERROR", path, format!("{external} has errors"));
+        let worst = inside.iter().map(|finding| finding.severity).find(|severity| *severity == Severity::Error);
+        match worst {
+            Some(_) => findings.error("EXTERNAL_TILESET_VALIDATION_ERROR", path, format!("{external} has errors")),
+            None if inside.is_empty() => {}
+            None => findings.warning("EXTERNAL_TILESET_VALIDATION_WARNING", path, format!("{external} has warnings")),
+        }
+    }
+
+    /// Kinds of content that only an extension allows.
+    fn check_declared(&self, name: &str, path: &str, findings: &mut Findings) {
+        let name = name.to_ascii_lowercase();
+        let extension = match name.rsplit_once('.').map_or("", |(_, ending)| ending) {
+            "gltf" | "glb" if self.old => CONTENT_GLTF,
+            "3tz" => CONTENT_3TZ,
+            _ => return,
+        };
+        if !self.extensions.used.iter().any(|used| used == extension) {
+            findings.error("EXTENSION_FOUND_BUT_NOT_USED", path, format!("{extension} is not in extensionsUsed"));
+        } else if !self.extensions.required.iter().any(|required| required == extension) {
+            let message = format!("{extension} is not in extensionsRequired");
+            findings.error("EXTENSION_REQUIRED_BUT_NOT_DECLARED", path, message);
         }
     }
 }
 
-fn check_refine(tile: &Map<String, Json>, path: &str, is_root: bool, findings: &mut Findings) {
+fn check_refine(tile: &Map<String, Json>, path: &str, findings: &mut Findings) {
     let path = format!("{path}/refine");
-    let Some(refine) = tile.get("refine") else {
-        if is_root {
-            findings.error("TILE_REFINE_MISSING_IN_ROOT", &path, "the root tile has no refine");
-        }
-        return;
-    };
+    let Some(refine) = tile.get("refine") else { return };
     match findings.string(refine, &path) {
         None | Some("ADD" | "REPLACE") => {}
-        Some("add" | "replace") => findings.warning("TILE_REFINE_WRONG_CASE", &path, "should be in capitals"),
+        Some(word) if ["ADD", "REPLACE"].contains(&word.to_ascii_uppercase().as_str()) => {
+            findings.warning("TILE_REFINE_WRONG_CASE", &path, "should be in capitals");
+        }
         Some(_) => findings.error("VALUE_NOT_IN_LIST", &path, format!("{refine} is neither ADD nor REPLACE")),
     }
 }
