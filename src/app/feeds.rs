@@ -8,8 +8,11 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use super::stage::files_of;
+use crate::city::Value;
 use crate::indicator::ObjectTree;
-use crate::live::{DeviceKind, JsonConnector, Observation, RecordedObservations, SimulatedFeed, SourceIndex, Storm};
+use crate::live::{
+    JsonConnector, Observation, RecordedObservations, ReplayedRecording, SimulatedFeed, SourceIndex, Storm,
+};
 use crate::platform::mqtt::MqttTransport;
 use crate::platform::transport::{BackOff, Inbox, TransportStatus};
 use crate::quantity::Timestamp;
@@ -38,7 +41,7 @@ impl RecordedFeeds {
 }
 
 /// The names that bindings see (sources of the scene, then recordings of the scenario) and their feeds. Connections to the
-/// outside have no part in a play.
+/// outside have no part in a play; a recording that plays as if it were observed now begins with it.
 pub fn recorded_feeds(
     scene: &SceneDocument,
     scenario: &ScenarioDocument,
@@ -49,10 +52,21 @@ pub fn recorded_feeds(
     let mut names: Vec<String> = scene.sources.iter().map(|source| source.name.clone()).collect();
     let mut made = RecordedFeeds { feeds: Vec::new(), streams: Vec::new() };
     let storms = storms(scenario);
-    for (source, number) in scene.sources.iter().zip(0..).filter(|(source, _)| source.kind == SourceKind::Simulated) {
-        let feed = simulated(source, objects, storms.clone(), zone_s);
-        made.streams.extend(feed.streams().map(|stream| (SourceIndex(number), stream.clone(), None)));
-        made.feeds.push((SourceIndex(number), Box::new(feed)));
+    let start = scenario.time.start.as_deref().and_then(|text| Timestamp::parse(text).ok()).unwrap_or_default();
+    for (source, number) in scene.sources.iter().zip(0..).map(|(source, number)| (source, SourceIndex(number))) {
+        match source.kind {
+            SourceKind::Simulated => {
+                let feed = simulated(source, objects, storms.clone(), zone_s);
+                made.streams.extend(feed.streams().map(|stream| (number, stream.clone(), None)));
+                made.feeds.push((number, Box::new(feed)));
+            }
+            SourceKind::Csv => {
+                let feed = replayed(source, folder, start)?;
+                made.streams.extend(streams_of(&feed).map(|(stream, place)| (number, stream.clone(), *place)));
+                made.feeds.push((number, Box::new(feed)));
+            }
+            SourceKind::Mqtt => {}
+        }
     }
     for document in &scenario.recordings {
         let source = SourceIndex(u16::try_from(names.len()).context("too many sources")?);
@@ -89,15 +103,22 @@ fn read_recording(document: &RecordingDocument, folder: &Path) -> Result<Recorde
     Ok(recorded)
 }
 
-/// A stream `SOURCE/KIND/DEVICE` for every device of the city whose kind the feed knows.
+/// The recording of a `csv` source, as if its first instant were `begin`.
+fn replayed(source: &SourceDocument, folder: &Path, begin: Timestamp) -> Result<ReplayedRecording> {
+    let document = source.named_recording().with_context(|| format!("no [source.recording]: {}", source.name))?;
+    Ok(ReplayedRecording::new(read_recording(&document, folder)?, begin, source.repeat))
+}
+
+fn streams_of(feed: &ReplayedRecording) -> impl Iterator<Item = &(Arc<str>, Option<crate::geodesy::Geodetic>)> {
+    feed.recorded().streams().iter()
+}
+
+/// The feed of every device of the city whose kind it knows.
 fn simulated(source: &SourceDocument, objects: &VariantCity, storms: Vec<Storm>, zone_s: i32) -> SimulatedFeed {
-    let device = |row: u32| {
-        let kind = objects.attribute(row, "kind");
-        let kind = kind.text().filter(|_| objects.class(row) == "Device")?;
-        Some((format!("{}/{kind}/{}", source.name, objects.id(row)).into(), DeviceKind::parse(kind)?))
-    };
-    let streams = (0..objects.row_count()).filter_map(device);
-    SimulatedFeed::new(source.seed.unwrap_or_default(), streams, storms, f64::from(zone_s))
+    let devices = (0..objects.row_count()).filter(|row| objects.class(*row) == "Device");
+    let devices: Vec<(Value, &str)> = devices.map(|row| (objects.attribute(row, "kind"), objects.id(row))).collect();
+    let devices = devices.iter().filter_map(|(kind, id)| Some((kind.text()?, *id)));
+    SimulatedFeed::of_devices(source, devices, storms, f64::from(zone_s))
 }
 
 /// The rain of the scenario's floods, as the simulated feed knows storms: 250 mm are one of strength 1.
@@ -116,14 +137,15 @@ fn storms(scenario: &ScenarioDocument) -> Vec<Storm> {
     scenario.simulations.iter().filter_map(storm).collect()
 }
 
-/// The present: connections fill an inbox, the clock asks simulated feeds.
+/// The present: connections fill an inbox, the clock asks simulated feeds and recordings.
 pub struct LiveFeeds {
     city: CityLive,
     inbox: Inbox,
     transports: Vec<(String, MqttTransport)>,
     simulated: Vec<(SourceIndex, SimulatedFeed)>,
+    replayed: Vec<(SourceIndex, ReplayedRecording)>,
     batch: Vec<(SourceIndex, Observation)>,
-    /// The instant up to which simulated feeds were asked.
+    /// The instant up to which simulated feeds and recordings were asked.
     asked: Option<Timestamp>,
 }
 
@@ -133,7 +155,7 @@ impl LiveFeeds {
         let names: Vec<&str> = scene.sources.iter().map(|source| source.name.as_str()).collect();
         let mut city = CityLive::new(scene, &names, objects.clone(), Timestamp(i64::MIN))?;
         let inbox = Inbox::new(INBOX);
-        let (mut transports, mut simulated_feeds) = (Vec::new(), Vec::new());
+        let (mut transports, mut simulated_feeds, mut recordings) = (Vec::new(), Vec::new(), Vec::new());
         for (source, number) in scene.sources.iter().zip(0..).map(|(source, number)| (source, SourceIndex(number))) {
             match source.kind {
                 SourceKind::Mqtt => {
@@ -147,10 +169,15 @@ impl LiveFeeds {
                     feed.streams().for_each(|stream| city.announce(number, stream, None));
                     simulated_feeds.push((number, feed));
                 }
-                SourceKind::Csv => {}
+                SourceKind::Csv => {
+                    let feed = replayed(source, folder, Timestamp::default())?;
+                    streams_of(&feed).for_each(|(stream, place)| city.announce(number, stream, *place));
+                    recordings.push((number, feed));
+                }
             }
         }
-        Ok(Self { city, inbox, transports, simulated: simulated_feeds, batch: Vec::new(), asked: None })
+        let (simulated, replayed) = (simulated_feeds, recordings);
+        Ok(Self { city, inbox, transports, simulated, replayed, batch: Vec::new(), asked: None })
     }
 
     /// The values.
@@ -163,9 +190,9 @@ impl LiveFeeds {
         &mut self.city
     }
 
-    /// Whether nothing is connected and nothing simulated.
+    /// Whether nothing is connected, simulated or played.
     pub fn is_empty(&self) -> bool {
-        self.transports.is_empty() && self.simulated.is_empty()
+        self.transports.is_empty() && self.simulated.is_empty() && self.replayed.is_empty()
     }
 
     /// State of each connection, by the name of its source.
@@ -186,12 +213,22 @@ impl LiveFeeds {
             };
             self.batch.extend(due.into_iter().map(|observation| (*source, observation)));
         }
+        for (source, feed) in &mut self.replayed {
+            let due = match self.asked {
+                Some(asked) => feed.between(asked, now, A_FRAME),
+                None => {
+                    feed.begin_at(now);
+                    feed.latest_at(now)
+                }
+            };
+            self.batch.extend(due.into_iter().map(|observation| (*source, observation)));
+        }
         self.asked = Some(now);
         self.city.apply(&self.batch, &mut happenings);
         happenings
     }
 
-    /// Goes to an instant that only simulated feeds know of: a picture of a scene at a time.
+    /// Goes to an instant that only simulated feeds know of, and at which recordings begin: a picture of a scene at a time.
     pub fn jump(&mut self, time: Timestamp) {
         self.asked = None;
         self.advance(time);

@@ -137,6 +137,11 @@ impl ReplayedRecording {
         Self { recorded, begin, round_us }
     }
 
+    /// Lets it begin at another instant.
+    pub fn begin_at(&mut self, begin: Timestamp) {
+        self.begin = begin;
+    }
+
     /// The recording.
     pub fn recorded(&self) -> &RecordedObservations {
         &self.recorded

@@ -4,10 +4,10 @@ use super::city_live::{CityLive, CityLiveSnapshot};
 use super::event_log::Happening;
 use super::playback::Playable;
 use super::state::CityState;
-use crate::live::{Observation, RecordedObservations, SimulatedFeed, SourceIndex};
+use crate::live::{Observation, RecordedObservations, ReplayedRecording, SimulatedFeed, SourceIndex};
 use crate::quantity::Timestamp;
 
-/// Observations of a simulated feed in one step at most; a longer step keeps the latest.
+/// Observations of an endless feed in one step at most; a longer step keeps the latest.
 const MOST_OF_A_STEP: usize = 1 << 20;
 
 /// Observations that are known beforehand: a recording, a simulated feed. What it tells depends on the instants alone.
@@ -59,6 +59,16 @@ impl ObservationFeed for SimulatedFeed {
 
     fn latest_at(&self, until: Timestamp) -> Vec<Observation> {
         SimulatedFeed::latest_at(self, until).collect()
+    }
+}
+
+impl ObservationFeed for ReplayedRecording {
+    fn between(&self, after: Timestamp, until: Timestamp) -> Vec<Observation> {
+        ReplayedRecording::between(self, after, until, MOST_OF_A_STEP)
+    }
+
+    fn latest_at(&self, until: Timestamp) -> Vec<Observation> {
+        ReplayedRecording::latest_at(self, until)
     }
 }
 

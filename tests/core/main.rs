@@ -18,6 +18,7 @@ mod indicator;
 mod live;
 mod live_feeds;
 mod live_month;
+mod live_sources;
 mod mqtt;
 mod package;
 mod platform_files;
