@@ -37,7 +37,7 @@ impl Default for Environment {
             anchor: Geodetic::from_degrees(121.47, 31.23, 0.0),
             // The afternoon of a clear September day in Shanghai.
             time: Timestamp::from_seconds(1_788_246_000.0),
-            visibility_m: 60_000.0,
+            visibility_m: 110_000.0,
             effect_seconds: 0.0,
             lit_windows: 0.42,
         }

@@ -127,7 +127,8 @@ const FACADES: [[u8; 3]; 9] = [
 ];
 
 fn look_of(features: &FeatureTable, feature: usize, row: u32, base_m: f32) -> ObjectLook {
-    let hash = row.wrapping_mul(0x9E37_79B1) ^ (row >> 15).wrapping_mul(0x85EB_CA77);
+    let own = if row == NO_OBJECT { feature as u32 } else { row };
+    let hash = own.wrapping_mul(0x9E37_79B1) ^ (own >> 15).wrapping_mul(0x85EB_CA77);
     let seed = (hash >> 13) as u16;
     let class = match features.column("class") {
         Some(Column::Text(texts)) => texts.get(feature).unwrap_or_default(),

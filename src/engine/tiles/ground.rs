@@ -46,7 +46,7 @@ pub fn plain_ground(center_in_site: DVec3) -> (Mesh, Vec<ObjectLook>, DAffine3) 
         }
     }
     let look = ObjectLook {
-        color: [138, 140, 134, 255],
+        color: [112, 116, 106, 255],
         flags: ObjectFlags::default(),
         base_m: -1000.0,
         ..ObjectLook::default()

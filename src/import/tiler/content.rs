@@ -1,18 +1,25 @@
 //! One tile: its objects to a mesh and a table, and those to bytes.
 
 use super::attributes::Schema;
+use super::blocks::blocks;
 use super::pyramid::{Node, Pyramid, distant, finest};
 use super::{TileAddress, TilerError};
 use crate::city::CityObject;
 use crate::formats::glb::{EncodeOptions, encode};
 use crate::formats::{TileContent, TilePart};
-use crate::geometry::{Bounds, Tessellator, coarser};
+use crate::geometry::{Bounds, Shape, Tessellator, coarser};
 
 /// Details that a coarse tile leaves out, as a part of its geometric error.
 const DETAIL_PART: f64 = 0.1;
 /// Step of quantized positions, as a part of the geometric error; leaves have the finer one.
 const STEP_PART: f64 = 0.01;
 const LEAF_STEP_M: f64 = 0.05;
+/// Edge of the cells whose small objects one block stands for, as a part of the geometric error: about eight pixels.
+const CELL_PART: f64 = 0.5;
+/// Features that the blocks of a tile share: enough for their tints to differ, few enough to cost nothing.
+const BLOCK_FEATURES: usize = 7;
+/// The row of features that are no object of the table.
+const NO_OBJECT: u32 = u32::MAX;
 
 /// A tile's bytes and what is in them.
 pub struct Encoded {
@@ -35,7 +42,7 @@ impl Source<'_> {
     /// Builds and encodes a tile; `None` where it shows nothing.
     pub fn encode(&self, node: &Node) -> Result<Option<Encoded>, TilerError> {
         let error_m = self.pyramid.error_m(node.address.level);
-        let objects: Vec<(&CityObject, u32)> = self
+        let mut objects: Vec<(&CityObject, u32)> = self
             .pyramid
             .shown(node)
             .filter_map(|item| Some((self.objects.get(item.object)?, (self.rows)(item.object))))
@@ -51,6 +58,13 @@ impl Source<'_> {
             let stand_in =
                 if node.is_leaf { None } else { coarser(&lod.shape, lod.shape.bounds(), error_m * DETAIL_PART) };
             tessellator.add(stand_in.as_ref().unwrap_or(&lod.shape), id as u32);
+        }
+        let blocks = blocks(self.pyramid.left_out(node), error_m * CELL_PART);
+        let block = CityObject { class: "Building".to_owned(), ..CityObject::default() };
+        let first = objects.len();
+        objects.resize(first + blocks.len().min(BLOCK_FEATURES), (&block, NO_OBJECT));
+        for (number, prism) in blocks.into_iter().enumerate() {
+            tessellator.add(&Shape::Prisms(vec![prism]), (first + number % BLOCK_FEATURES) as u32);
         }
         let degenerate = tessellator.degenerate();
         let mesh = tessellator.finish();

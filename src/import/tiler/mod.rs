@@ -4,9 +4,11 @@
 //! source says; `content` builds and encodes one tile; `write` runs over all tiles and writes the tileset around them.
 //!
 //! An object lies in the leaf that holds the middle of its box. An inner tile replaces its children in the distance: it
-//! keeps the largest objects of its area, simplified, as many as the level's share of the bytes allows.
+//! keeps the largest objects of its area, simplified, as many as the level's share of the bytes allows; for the others stand
+//! blocks (`blocks`), which belong to no row of the object table (`object` is 4294967295).
 
 mod attributes;
+mod blocks;
 mod content;
 mod pyramid;
 mod write;

@@ -117,9 +117,19 @@ impl Pyramid {
 
     /// The objects that a tile shows.
     pub fn shown<'a>(&'a self, node: &'a Node) -> impl Iterator<Item = &'a Item> {
-        let level = node.address.level as usize;
-        let least = if node.is_leaf { 0.0 } else { self.thresholds_m.get(level).copied().unwrap_or(0.0) };
+        let least = self.least_m(node);
         self.items.get(node.items.clone()).unwrap_or_default().iter().filter(move |item| item.size_m >= least)
+    }
+
+    /// The objects of a tile that are too small for it.
+    pub fn left_out<'a>(&'a self, node: &'a Node) -> impl Iterator<Item = &'a Item> {
+        let least = self.least_m(node);
+        self.items.get(node.items.clone()).unwrap_or_default().iter().filter(move |item| item.size_m < least)
+    }
+
+    fn least_m(&self, node: &Node) -> f64 {
+        let level = node.address.level as usize;
+        if node.is_leaf { 0.0 } else { self.thresholds_m.get(level).copied().unwrap_or(0.0) }
     }
 
     fn divide(&mut self, options: &TilerOptions) {
