@@ -7,7 +7,8 @@ use std::sync::Arc;
 use super::GeodesyError;
 
 /// A coordinate reference system by name, normalised: `EPSG:28992`, `EPSG:28992+5709` (horizontal and vertical), `OGC:CRS84`,
-/// `GCJ02`, `BD09`, or the name of a city CRS. Cheap to clone; equal names are equal CRS.
+/// `GCJ02`, `BD09`, a PROJ string (`+proj=tmerc +lon_0=114 +x_0=500000 +ellps=GRS80`), or the name of a city CRS. Cheap to
+/// clone; equal names are equal CRS.
 ///
 /// Read from what files hold: `EPSG:7415`, `urn:ogc:def:crs:EPSG::28992`, `urn:ogc:def:crs,crs:EPSG::28992,crs:EPSG::5709`,
 /// `http(s)://www.opengis.net/def/crs/EPSG/0/7415`, `http://www.opengis.net/gml/srs/epsg.xml#4326`,
@@ -48,9 +49,14 @@ impl CrsId {
         self.0.strip_prefix("EPSG:")?.split_once('+')?.1.parse().ok()
     }
 
-    /// Whether the name is `AUTHORITY:CODE` and not one of ours.
-    pub fn has_authority(&self) -> bool {
-        self.0.contains(':')
+    /// The name itself where it is a PROJ string: one projection (or `longlat`, `geocent`) with its ellipsoid and shift.
+    pub fn proj_string(&self) -> Option<&str> {
+        self.0.starts_with("+proj=").then_some(&*self.0)
+    }
+
+    /// Whether the name is `AUTHORITY:CODE` or a PROJ string, and not one of ours.
+    pub fn is_for_backend(&self) -> bool {
+        self.0.contains(':') || self.proj_string().is_some()
     }
 }
 
@@ -76,7 +82,9 @@ impl FromStr for CrsId {
             return Err(refused());
         }
         let lower = name.to_ascii_lowercase();
-        let parsed = if lower.starts_with("urn:") {
+        let parsed = if name.starts_with("+") || name.starts_with("proj=") {
+            proj_string(name)
+        } else if lower.starts_with("urn:") {
             urn(&lower)
         } else if let Some(path) = lower.strip_prefix("http://").or_else(|| lower.strip_prefix("https://")) {
             url(path)
@@ -164,6 +172,17 @@ fn joined(parts: &[String]) -> Option<String> {
     }
 }
 
+/// A PROJ string as `+key=value` parted by single blanks, `+proj` first. Pipelines and files of definitions are no CRS.
+fn proj_string(name: &str) -> Option<String> {
+    let mut words: Vec<&str> = name.split_whitespace().map(|word| word.trim_start_matches('+')).collect();
+    let first = words.iter().position(|word| word.starts_with("proj="))?;
+    words[..=first].rotate_right(1);
+    let crs = |word: &&str| {
+        !word.is_empty() && !["proj=pipeline", "step", "inv", "init="].iter().any(|w| word.starts_with(w))
+    };
+    words.iter().all(crs).then(|| words.iter().map(|word| format!("+{word}")).collect::<Vec<_>>().join(" "))
+}
+
 /// The Chinese map offsets under their usual spellings, or the name of a city CRS.
 fn plain_name(name: &str) -> Option<String> {
     let folded: String =
@@ -207,6 +226,8 @@ mod tests {
             ("BD-09", "BD09"),
             ("ESRI:102100", "ESRI:102100"),
             ("深圳独立坐标系", "深圳独立坐标系"),
+            ("+lon_0=114  +proj=tmerc +ellps=GRS80", "+proj=tmerc +lon_0=114 +ellps=GRS80"),
+            ("proj=longlat datum=WGS84", "+proj=longlat +datum=WGS84"),
         ] {
             assert_eq!(text.parse::<CrsId>().map(|c| c.to_string()).as_deref(), Ok(expected), "{text}");
         }
@@ -227,6 +248,9 @@ mod tests {
             "urn:ogc:def:crs",
             "http://example.org/4326",
             "OGC:X",
+            "+lon_0=114",
+            "+proj=pipeline +step +proj=utm +zone=32",
+            "+init=epsg:4326",
         ] {
             assert!(matches!(text.parse::<CrsId>(), Err(GeodesyError::NotACrs { .. })), "{text}");
         }

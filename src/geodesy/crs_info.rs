@@ -48,13 +48,24 @@ const DATUM_SHIFTS: &[(&[u32], &str)] = &[
     (&[4156, 5514], "+towgs84=572.213,85.334,461.94,4.9732,1.529,5.2484,3.5378"),
 ];
 
-/// What the table of definitions says of an EPSG code.
+/// What the table of definitions says of an EPSG code, or a PROJ string of itself.
 pub(super) fn info(crs: &CrsId) -> Result<CrsInfo, GeodesyError> {
+    if let Some(proj4) = crs.proj_string() {
+        let is_geographic = is_geographic(proj4);
+        return Ok(CrsInfo {
+            name: proj4.to_owned(),
+            is_geographic,
+            is_geocentric: proj4.contains("+proj=geocent"),
+            metres_per_unit: if is_geographic { 1.0 } else { metres_per_unit(proj4) },
+            axis_order: AxisOrder::EastFirst,
+            vertical: None,
+        });
+    }
     let unknown = || GeodesyError::UnknownCrs { crs: crs.to_string(), known: String::new() };
     let code = crs.epsg_code().ok_or_else(unknown)?;
     let definition = definition(code).ok_or_else(unknown)?;
     let (proj4, wkt) = (definition.proj4, definition.wkt);
-    let is_geographic = proj4.contains("+proj=longlat");
+    let is_geographic = is_geographic(proj4);
     let is_geocentric = proj4.contains("+proj=geocent");
     let vertical = wkt.split_once("VERT_CS[\"").and_then(|(_, rest)| rest.split('"').next()).map(str::to_owned);
     let vertical = vertical.or_else(|| crs.vertical_epsg_code().map(|code| format!("EPSG:{code}")));
@@ -72,8 +83,12 @@ pub(super) fn info(crs: &CrsId) -> Result<CrsInfo, GeodesyError> {
     })
 }
 
-/// The PROJ string of an EPSG code, its datum shift brought up to date, east first.
-pub(super) fn proj_string(code: u32) -> Option<String> {
+/// The PROJ string of an EPSG code, its datum shift brought up to date, east first; a PROJ string as it is.
+pub(super) fn proj_string(crs: &CrsId) -> Option<String> {
+    if let Some(itself) = crs.proj_string() {
+        return Some(itself.to_owned());
+    }
+    let code = crs.epsg_code()?;
     let plain = definition(code)?.proj4;
     let Some((_, shift)) = DATUM_SHIFTS.iter().find(|(codes, _)| codes.contains(&code)) else {
         return Some(plain.to_owned());
@@ -86,6 +101,10 @@ pub(super) fn proj_string(code: u32) -> Option<String> {
 
 fn definition(code: u32) -> Option<crs_definitions::Def> {
     crs_definitions::from_code(u16::try_from(code).ok()?)
+}
+
+fn is_geographic(proj4: &str) -> bool {
+    ["+proj=longlat", "+proj=latlong", "+proj=lonlat", "+proj=latlon"].iter().any(|key| proj4.starts_with(key))
 }
 
 /// The first quoted text of a WKT definition, in a `BOUNDCRS` too.

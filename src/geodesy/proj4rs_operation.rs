@@ -13,24 +13,29 @@ pub struct Proj4rsOperation {
     to: Proj,
 }
 
+/// Parameters that `proj4rs` reads over, and with them would put a city kilometres away.
+const PASSED_OVER: &[&str] = &["+R_lat_", "+R_C", "+lon_wrap"];
+
 impl Proj4rsOperation {
-    /// Between two CRS of the EPSG dataset.
+    /// Between two CRS of the EPSG dataset or PROJ strings.
     pub fn new(source: &CrsId, target: &CrsId) -> Result<Self, GeodesyError> {
         let string = |crs: &CrsId| {
             let unknown = || GeodesyError::UnknownCrs { crs: crs.to_string(), known: String::new() };
-            crs.epsg_code().and_then(crs_info::proj_string).ok_or_else(unknown)
+            crs_info::proj_string(crs).ok_or_else(unknown)
         };
         Self::from_proj_strings(&string(source)?, &string(target)?)
     }
 
     /// Between two CRS as PROJ strings (`+proj=utm +zone=54 +datum=WGS84`), geographic ones in degrees.
     pub fn from_proj_strings(source: &str, target: &str) -> Result<Self, GeodesyError> {
+        let refused =
+            |cause: String| GeodesyError::NoOperation { from: source.to_owned(), to: target.to_owned(), cause };
         let parse = |text: &str| {
-            Proj::from_proj_string(text).map_err(|cause| GeodesyError::NoOperation {
-                from: source.to_owned(),
-                to: target.to_owned(),
-                cause: cause.to_string(),
-            })
+            if let Some(word) = text.split_whitespace().find(|word| PASSED_OVER.iter().any(|key| word.starts_with(key)))
+            {
+                return Err(refused(format!("proj4rs does not know {word}")));
+            }
+            Proj::from_proj_string(text).map_err(|cause| refused(cause.to_string()))
         };
         Ok(Self { from: parse(source)?, to: parse(target)? })
     }

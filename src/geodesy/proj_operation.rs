@@ -13,6 +13,8 @@ pub struct ProjOperation {
     proj: Proj,
     inverse: bool,
     is_pipeline: bool,
+    /// Of source and target.
+    degrees_per_unit: [f64; 2],
 }
 
 impl ProjOperation {
@@ -25,14 +27,15 @@ impl ProjOperation {
         }
         let proj = Proj::new_known_crs(&plane(source), &plane(target), None)
             .map_err(|cause| no_way(source, target, &cause))?;
-        Ok(Self { proj, inverse: false, is_pipeline: false })
+        let degrees_per_unit = [source, target].map(degrees_per_unit);
+        Ok(Self { proj, inverse: false, is_pipeline: false, degrees_per_unit })
     }
 
     /// A PROJ string or pipeline, or its inverse, as PROJ's own test vectors have them: angles in radians where the
     /// definition does not convert them.
     pub fn from_definition(definition: &str, inverse: bool) -> Result<Self, GeodesyError> {
         let proj = Proj::new(definition).map_err(|cause| no_way(definition, "its target", &cause))?;
-        Ok(Self { proj, inverse, is_pipeline: true })
+        Ok(Self { proj, inverse, is_pipeline: true, degrees_per_unit: [1.0; 2] })
     }
 
     /// What PROJ does, as a pipeline; of the last point converted where there are several ways.
@@ -41,19 +44,29 @@ impl ProjOperation {
     }
 
     fn convert_one(&self, place: (f64, f64)) -> Option<(f64, f64)> {
+        let [from, to] = self.degrees_per_unit;
+        let place = (place.0 / from, place.1 / from);
         let converted =
             if self.is_pipeline { self.proj.project(place, self.inverse) } else { self.proj.convert(place) };
-        converted.ok()
+        converted.ok().map(|(x, y)| (x * to, y * to))
     }
 }
 
 /// The horizontal part: heights do not go through PROJ.
 fn plane(crs: &CrsId) -> String {
-    match crs.epsg_code() {
-        Some(4979) => "EPSG:4326".to_owned(),
-        Some(code) => format!("EPSG:{code}"),
-        None => crs.to_string(),
+    match (crs.epsg_code(), crs.proj_string()) {
+        (Some(4979), _) => "EPSG:4326".to_owned(),
+        (Some(code), _) => format!("EPSG:{code}"),
+        (None, Some(definition)) => format!("{definition} +type=crs"),
+        (None, None) => crs.to_string(),
     }
+}
+
+/// Degrees in one unit of the CRS for PROJ, which has those of old French maps in gons as their authority does.
+fn degrees_per_unit(crs: &CrsId) -> f64 {
+    let definition = crs.epsg_code().and_then(|code| crs_definitions::from_code(u16::try_from(code).ok()?));
+    let in_gons = definition.is_some_and(|d| d.wkt.starts_with("GEOGCS") && d.wkt.contains("UNIT[\"grad\""));
+    if in_gons { 0.9 } else { 1.0 }
 }
 
 fn no_way(from: impl ToString, to: impl ToString, cause: &dyn std::error::Error) -> GeodesyError {

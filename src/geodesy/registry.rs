@@ -58,7 +58,7 @@ impl CrsRegistry {
         if source == target {
             return Ok(Box::new(Identity));
         }
-        let plain = |crs: &CrsId| ClosedForm::of(crs).is_none() && crs.has_authority();
+        let plain = |crs: &CrsId| ClosedForm::of(crs).is_none() && crs.is_for_backend();
         if plain(source) && plain(target) {
             // Directly: two CRS of one datum need no way over WGS 84.
             return backend::operation(source, target).map_err(|error| self.tell_cities(error));
@@ -137,7 +137,7 @@ impl CrsRegistry {
         source: &CrsId,
         target: &CrsId,
     ) -> Result<Box<dyn CoordinateOperation>, GeodesyError> {
-        if !crs.has_authority() {
+        if !crs.is_for_backend() {
             return Err(self.tell_cities(GeodesyError::UnknownCrs { crs: crs.to_string(), known: String::new() }));
         }
         backend::operation(source, target).map_err(|error| self.tell_cities(error))

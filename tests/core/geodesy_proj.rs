@@ -3,7 +3,7 @@
 
 use glam::DVec3;
 use veduta::geodesy::proj_operation::ProjOperation;
-use veduta::geodesy::{CoordinateOperation, CrsId, Proj4rsOperation};
+use veduta::geodesy::{CityCrs, CityRelation, CoordinateOperation, CrsId, CrsRegistry, Proj4rsOperation};
 
 const METRES_PER_DEGREE: f64 = 111_320.0;
 
@@ -90,4 +90,121 @@ fn both_libraries_agree_within_a_millimetre() {
         worst = worst.max(difference);
     }
     println!("worst of 204 CRS: {:.4} mm", worst * 1e3);
+}
+
+/// CRS whose datum is not WGS 84's, at the middle of where they are used: the browser's backend must put a city where the desktop
+/// does. Printed as the table of `docs/geodesy.md`.
+#[test]
+fn datum_shifts_are_the_same_in_both_libraries() {
+    let cases = [
+        (28992, (4.9, 52.37)),
+        (2169, (6.13, 49.61)),
+        (27700, (-0.12, 51.5)),
+        (5514, (14.42, 50.08)),
+        (2056, (8.54, 47.37)),
+        (21781, (7.45, 46.95)),
+        (31370, (4.35, 50.85)),
+        (31466, (6.96, 50.94)),
+        (31467, (9.18, 48.78)),
+        (31468, (11.58, 48.14)),
+        (31256, (16.37, 48.21)),
+        (2154, (2.35, 48.86)),
+        (27572, (2.35, 48.86)),
+        (3003, (9.19, 45.46)),
+        (25832, (11.58, 48.14)),
+        (3067, (24.94, 60.17)),
+        (2393, (24.94, 60.17)),
+        (3006, (18.07, 59.33)),
+        (2180, (21.01, 52.23)),
+        (2100, (23.73, 37.98)),
+        (23700, (19.04, 47.5)),
+        (2326, (114.17, 22.3)),
+        (3414, (103.85, 1.29)),
+        (2385, (121.47, 31.23)),
+        (3826, (121.56, 25.04)),
+        (5179, (126.98, 37.57)),
+        (30169, (139.76, 35.68)),
+        (2451, (139.76, 35.68)),
+        (2263, (-73.98, 40.75)),
+        (26986, (-71.06, 42.36)),
+        (7856, (151.21, -33.87)),
+        (2193, (174.76, -36.85)),
+        (31983, (-46.63, -23.55)),
+        (2053, (28.05, -26.2)),
+        (3857, (114.17, 22.3)),
+    ];
+    for (code, center) in cases {
+        let difference = difference_m(code, center, 0.2).unwrap_or_else(|| panic!("EPSG:{code} is unknown"));
+        println!("EPSG:{code}: {:.4} mm", difference * 1e3);
+        assert!(difference < 1e-3, "EPSG:{code}: {difference} m");
+    }
+    // No shift is published for the mainland of China: PROJ takes none, the definitions that of one oil field.
+    for (code, center, least, most) in [(2433, (108.0, 34.3), 30.0, 90.0), (21420, (117.0, 39.0), 30.0, 90.0)] {
+        let difference = difference_m(code, center, 0.2).unwrap();
+        println!("EPSG:{code}: {difference:.1} m");
+        assert!((least..most).contains(&difference), "EPSG:{code}: {difference} m");
+    }
+}
+
+/// Four and seven parameters of a city CRS against PROJ's pipelines of the same figures.
+#[test]
+fn city_crs_are_as_proj_has_them() {
+    let base = "+proj=tmerc +lat_0=0 +lon_0=114 +k=1 +x_0=500000 +y_0=0 +ellps=GRS80";
+    let four =
+        CityRelation::FourParameter { dx_m: 391_000.0, dy_m: 2_480_000.0, rotation_arcsec: 120.0, scale_ppm: 3.0 };
+    let seven = CityRelation::SevenParameter {
+        translation_m: [12.0, -140.0, -80.0],
+        rotation_arcsec: [0.5, -1.2, 2.0],
+        scale_ppm: -4.0,
+    };
+    let city = |name: &str, relation| CityCrs { name: name.into(), base: CrsId::epsg(4547), relation };
+    let registry = CrsRegistry::new([city("Harbour", four), city("Old datum", seven)]).unwrap();
+    let pipelines = [
+        // PROJ's two-dimensional Helmert takes the scale as a factor.
+        (
+            "Harbour",
+            format!(
+                "+proj=pipeline +step +proj=helmert +x=391000 +y=2480000 +theta=120 +s=1.000003 \
+                 +step +inv {base} +step +proj=unitconvert +xy_in=rad +xy_out=deg"
+            ),
+        ),
+        (
+            "Old datum",
+            format!(
+                "+proj=pipeline +step +inv {base} +step +proj=cart +ellps=GRS80 +step +proj=helmert +x=12 +y=-140 +z=-80 \
+                 +rx=0.5 +ry=-1.2 +rz=2 +s=-4 +convention=position_vector +step +inv +proj=cart +ellps=WGS84 \
+                 +step +proj=unitconvert +xy_in=rad +xy_out=deg"
+            ),
+        ),
+    ];
+    for (name, pipeline) in pipelines {
+        let crs = name.parse().unwrap();
+        let proj = ProjOperation::from_definition(&pipeline, false).unwrap();
+        for (lon, lat) in [(113.8, 22.4), (114.06, 22.54), (114.5, 22.8)] {
+            let mut local = [DVec3::new(lon, lat, 0.0)];
+            registry.operation(&CrsId::wgs84(), &crs).unwrap().convert(&mut local).unwrap();
+            let (mut ours, mut theirs) = ([local[0].with_z(0.0)], [local[0].with_z(0.0)]);
+            registry.operation(&crs, &CrsId::wgs84()).unwrap().convert(&mut ours).unwrap();
+            proj.convert(&mut theirs).unwrap();
+            let off = (ours[0] - theirs[0]).truncate().length() * METRES_PER_DEGREE;
+            assert!(off < 1e-4, "{name} {lon} {lat}: {off} m, {} {}", ours[0], theirs[0]);
+        }
+    }
+}
+
+/// A PROJ string is a CRS: the same place as by its EPSG code, through the registry.
+#[test]
+fn proj_strings_are_crs() {
+    let string: CrsId =
+        "+proj=tmerc +lat_0=0 +lon_0=114 +k=1 +x_0=500000 +y_0=0 +ellps=GRS80 +towgs84=0,0,0".parse().unwrap();
+    let registry = CrsRegistry::default();
+    let place = |crs: &CrsId| {
+        let mut points = [DVec3::new(114.06, 22.54, 5.0)];
+        registry.operation(&CrsId::wgs84(), crs).unwrap().convert(&mut points).unwrap();
+        points[0]
+    };
+    assert!((place(&string) - place(&CrsId::epsg(4547))).length() < 1e-4);
+    assert_eq!(registry.crs_info(&string).unwrap().metres_per_unit, 1.0);
+    let nonsense: CrsId = "+proj=nothing".parse().unwrap();
+    assert!(registry.operation(&nonsense, &CrsId::wgs84()).is_err());
 }

@@ -5,9 +5,13 @@ mod cli;
 mod demo;
 mod flood;
 mod geodesy;
+mod geodesy_gie;
+#[cfg(feature = "proj")]
+mod geodesy_gie_proj;
 #[cfg(feature = "proj")]
 mod geodesy_proj;
 mod geotiff;
+mod gie;
 mod glb;
 mod import_cityjson;
 mod import_files;
