@@ -3,7 +3,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
@@ -21,8 +21,12 @@ use crate::scene::{EventTime, RecordingDocument, ScenarioDocument, SceneDocument
 
 /// Observations waiting for a frame at most.
 const INBOX: usize = 200_000;
-/// Observations that a frame applies at most.
+/// Observations of a feed of our own that a frame applies at most.
 const A_FRAME: usize = 8192;
+/// Observations of connections that are applied together.
+const A_BATCH: usize = 1024;
+/// After this no further batch is begun in a frame.
+const A_FRAMES_TIME: Duration = Duration::from_millis(6);
 
 /// The feeds of a play, and the streams that they will tell of.
 pub struct RecordedFeeds {
@@ -200,12 +204,26 @@ impl LiveFeeds {
         self.transports.iter().map(|(name, transport)| (name.as_str(), transport.status()))
     }
 
-    /// Applies what has come by `now`, as much as a frame can take.
+    /// Applies what has come by `now`, as much as a frame can take: connections wait where the time is up.
     pub fn advance(&mut self, now: Timestamp) -> Vec<Happening> {
+        let begin = Instant::now();
         let mut happenings = Vec::new();
         self.city.advance(now, &mut happenings);
+        self.ask_own_feeds(now);
+        self.city.apply(&self.batch, &mut happenings);
+        loop {
+            self.batch.clear();
+            self.inbox.take(A_BATCH, &mut self.batch);
+            self.city.apply(&self.batch, &mut happenings);
+            if self.batch.len() < A_BATCH || begin.elapsed() >= A_FRAMES_TIME {
+                return happenings;
+            }
+        }
+    }
+
+    /// What simulated feeds and recordings tell up to `now`.
+    fn ask_own_feeds(&mut self, now: Timestamp) {
         self.batch.clear();
-        self.inbox.take(A_FRAME, &mut self.batch);
         for (source, feed) in &self.simulated {
             let due = match self.asked {
                 Some(asked) => feed.between(asked, now, A_FRAME),
@@ -224,8 +242,6 @@ impl LiveFeeds {
             self.batch.extend(due.into_iter().map(|observation| (*source, observation)));
         }
         self.asked = Some(now);
-        self.city.apply(&self.batch, &mut happenings);
-        happenings
     }
 
     /// Goes to an instant that only simulated feeds know of, and at which recordings begin: a picture of a scene at a time.
@@ -236,7 +252,7 @@ impl LiveFeeds {
 
     /// Waits for the first values of connections, so long.
     pub fn settle(&mut self, wait: Duration, now: &dyn Fn() -> Timestamp) {
-        let begin = std::time::Instant::now();
+        let begin = Instant::now();
         self.advance(now());
         while !self.transports.is_empty() && begin.elapsed() < wait {
             std::thread::sleep(Duration::from_millis(20));

@@ -11,7 +11,7 @@ use veduta::scene::{ScenarioDocument, SceneDocument};
 
 use crate::package::open;
 
-fn station() -> Arc<VariantCity> {
+pub fn station() -> Arc<VariantCity> {
     let device = |id: &str, kind: &str| CityObject {
         id: id.into(),
         class: "Device".into(),
@@ -51,7 +51,7 @@ to = { id = "{d}" }
 property = "level"
 "#;
 
-fn value(city: &CityLive, id: &str, property: &str) -> Option<f64> {
+pub fn value(city: &CityLive, id: &str, property: &str) -> Option<f64> {
     let row = city.objects().city().table().row(id)?;
     city.latest().reading_of(row, city.latest().bindings().property(property)?)?.latest?.value.number()
 }

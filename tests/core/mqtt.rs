@@ -8,12 +8,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rumqttc::{Client, Event, MqttOptions, Packet, QoS};
+use veduta::app::feeds::LiveFeeds;
 use veduta::live::{Bindings, JsonConnector, LiveCity, SourceIndex};
 use veduta::platform::mqtt::MqttTransport;
 use veduta::platform::transport::{BackOff, ConnectionState, Inbox, TransportStatus, wall_clock};
-use veduta::scene::{SourceDocument, SourceKind};
+use veduta::scene::{SceneDocument, SourceDocument, SourceKind};
 
 use super::live::{Row, binding, by_id, seconds};
+use super::live_sources::{station, value};
 
 const SOURCE: SourceIndex = SourceIndex(0);
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -330,6 +332,27 @@ fn tls_trusts_the_given_authority_only() {
         let error = started.err().expect("refused").to_string();
         assert!(error.contains(part) && error.contains(file), "{error}");
     }
+}
+
+/// As the program does it: a burst that is more than a frame takes comes through whole, a part in each frame.
+#[test]
+fn a_burst_is_worked_off_over_frames() {
+    let Some(mut broker) = Mosquitto::anonymous() else { return };
+    broker.start();
+    let scene = SceneDocument {
+        sources: vec![broker.source()],
+        bindings: vec![binding("city/{n}", by_id("meter"), "power")],
+        ..SceneDocument::default()
+    };
+    let mut live = LiveFeeds::start(&scene, Path::new("."), station(), 0).unwrap();
+    wait("connected", || live.statuses().all(|(_, status)| status.state == ConnectionState::Connected));
+    publish(publisher(broker.port), (0..5000).map(|i| message(1, 1_700_000_000 + i, i as f64)).collect());
+    wait("all received", || live.statuses().all(|(_, status)| status.messages == 5000));
+    wait("all applied", || {
+        live.advance(wall_clock());
+        live.city().latest().counters().applied == 5000
+    });
+    assert_eq!(value(live.city(), "meter", "power"), Some(4999.0));
 }
 
 /// 10 000 messages with repetitions and late ones through the broker: the state is the model's.
