@@ -91,6 +91,9 @@ impl<R: Read + Seek> GeoTiff<R> {
                 pixel[*slot] = (value * shift).round().clamp(0.0, 255.0) as u8;
             }
         })?;
+        if self.photometric == YCBCR {
+            pixels.iter_mut().for_each(|pixel| *pixel = rgb_of_ycbcr(*pixel));
+        }
         if let Some(nodata) = self.nodata.filter(|_| self.bands == 3 || self.bands == 1) {
             let empty = (nodata * shift).round() as i64;
             for pixel in pixels.iter_mut().filter(|p| p[..3].iter().all(|c| i64::from(*c) == empty)) {
@@ -135,6 +138,16 @@ impl<R: Read + Seek> GeoTiff<R> {
         }
         Ok(())
     }
+}
+
+/// TIFF 6.0 section 21: what JPEG in TIFF mostly is.
+const YCBCR: u16 = 6;
+
+/// Full-range BT.601, as JFIF and TIFF's default coefficients have it.
+fn rgb_of_ycbcr([y, cb, cr, alpha]: [u8; 4]) -> [u8; 4] {
+    let (y, cb, cr) = (f32::from(y), f32::from(cb) - 128.0, f32::from(cr) - 128.0);
+    let byte = |value: f32| value.round().clamp(0.0, 255.0) as u8;
+    [byte(y + 1.402 * cr), byte(y - 0.344_136 * cb - 0.714_136 * cr), byte(y + 1.772 * cb), alpha]
 }
 
 /// Decoded samples of any kind.
