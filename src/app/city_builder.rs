@@ -22,6 +22,8 @@ pub struct CityDraft {
     pub site: SiteFrame,
     /// All objects.
     pub objects: Vec<CityObject>,
+    /// See [`Manifest::settings`].
+    pub settings: String,
     /// What they came from.
     pub sources: Vec<SourceSummary>,
     /// The ground, if it is known.
@@ -71,6 +73,7 @@ fn manifest(draft: &CityDraft, tiling: &TilingReport) -> Manifest {
         triangles: tiling.triangles,
         tile_levels: tiling.levels,
         terrain: draft.ground.is_some(),
+        settings: draft.settings.clone(),
         sources: draft.sources.clone(),
         ..Manifest::default()
     };

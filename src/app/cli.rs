@@ -93,7 +93,8 @@ fn demo_size(name: &str) -> Result<DemoSize, String> {
 #[derive(Debug, Args)]
 pub struct ImportArgs {
     /// Files or folders: CityJSON, CityJSONSeq, GeoJSON, vector tile pyramids,
-    #[arg(required = true, value_name = "SOURCE")]
+    /// GeoTIFF elevation and images, folders of map tiles
+    #[arg(required_unless_present = "recipe", value_name = "SOURCE")]
     pub sources: Vec<PathBuf>,
     /// The package to write (a folder)
     #[arg(short, long, value_name = "CITY")]
@@ -101,6 +102,12 @@ pub struct ImportArgs {
     /// CRS of sources that do not say it, as EPSG:N
     #[arg(long, value_name = "EPSG:N")]
     pub crs: Option<String>,
+    /// What to know about sources that they do not say themselves: CRS, heights, attributes (docs/import.md)
+    #[arg(long, value_name = "import.toml")]
+    pub recipe: Option<PathBuf>,
+    /// Do nothing where the package was made of the same sources with the same settings
+    #[arg(long)]
+    pub update: bool,
     /// Name of the city [default: the package's file name]
     #[arg(long)]
     pub name: Option<String>,

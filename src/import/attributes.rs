@@ -132,6 +132,21 @@ impl HeightRule {
     }
 }
 
+/// Names and classes an object by the attributes that the user named; its name else by `name`.
+pub(super) fn describe(object: &mut CityObject, options: &ImportOptions) {
+    let words = |object: &CityObject, attribute: &str| match object.attribute(attribute) {
+        Value::Null => None,
+        value => Some(value.to_string()).filter(|words| !words.is_empty()),
+    };
+    object.name = match &options.name_attribute {
+        Some(attribute) => words(object, attribute),
+        None => object.attribute("name").text().map(str::to_owned),
+    };
+    if let Some(class) = options.class_attribute.as_ref().and_then(|attribute| words(object, attribute)) {
+        object.class = class;
+    }
+}
+
 /// A number, or words that are one.
 fn number(value: &Value) -> Option<f64> {
     value.number().or_else(|| value.text()?.trim().parse().ok()).filter(|n: &f64| n.is_finite())

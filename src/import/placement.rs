@@ -108,11 +108,10 @@ impl Placement<'_> {
 /// itself, so that a few objects far off do not move it. Height 0 where no source has heights of places.
 pub fn anchor(
     registry: &CrsRegistry,
-    separation: &Separation,
-    sources: &[(&SourceFrame, &[SourceObject])],
+    sources: &[(&SourceFrame, &Separation, &[SourceObject])],
 ) -> Result<Option<Geodetic>, ImportError> {
     let (mut longitudes, mut latitudes, mut heights_m) = (Vec::new(), Vec::new(), Vec::new());
-    for (frame, objects) in sources {
+    for (frame, separation, objects) in sources {
         let failed = |error: crate::geodesy::GeodesyError| ImportError::Crs {
             cause: error.to_string(),
             path: frame.crs.to_string(),

@@ -7,6 +7,7 @@
 //! kind = "geojson"               # an importer's name; found out where left out
 //! crs = "shenzhen"               # EPSG:4547, or a city CRS of this file
 //! heights = "ground"             # ellipsoid, geoid or ground
+//! geoid_separation_m = 36.7      # of the geoid above the ellipsoid, for heights above the geoid
 //! height_attribute = "H"
 //! [crs.shenzhen]
 //! base = "EPSG:4547"
@@ -17,7 +18,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::{HeightsAbove, ImportOptions};
+use super::{HeightsAbove, IMPORTERS, ImportOptions, importer};
+use crate::city::did_you_mean;
 use crate::geodesy::{CityCrs, CityRelation, CrsRegistry, GeodesyError};
 use crate::scene::{CrsDocument, DocumentError, Environment, read_document};
 
@@ -51,7 +53,13 @@ struct SourceDocument {
     #[serde(default)]
     id_attribute: Option<String>,
     #[serde(default)]
+    name_attribute: Option<String>,
+    #[serde(default)]
+    class_attribute: Option<String>,
+    #[serde(default)]
     class: Option<String>,
+    #[serde(default)]
+    geoid_separation_m: Option<f64>,
     #[serde(default)]
     layers: Vec<String>,
     #[serde(default)]
@@ -82,6 +90,8 @@ pub struct RecipeSource {
     pub path: String,
     /// The name of its importer.
     pub kind: Option<String>,
+    /// The geoid above the ellipsoid, metres; 0 if not said.
+    pub geoid_separation_m: f64,
     /// The rest.
     pub options: ImportOptions,
 }
@@ -122,6 +132,16 @@ pub fn read_recipe(text: &str, file_name: &str, environment: &Environment) -> Re
         if let Some(crs) = &crs {
             registry.crs_info(crs).map_err(|error| value(key("crs"), error.to_string()))?;
         }
+        if let Some(kind) = source.kind.as_deref().filter(|kind| importer(kind).is_none()) {
+            let names: Vec<&str> = IMPORTERS.iter().map(|importer| importer.name()).collect();
+            let cause =
+                format!("there is no importer '{kind}'{}; there are {}", did_you_mean(kind, &names), names.join(", "));
+            return Err(value(key("kind"), cause));
+        }
+        let geoid_separation_m = source.geoid_separation_m.unwrap_or_default();
+        if !(-120.0..=120.0).contains(&geoid_separation_m) {
+            return Err(value(key("geoid_separation_m"), "no geoid is more than 120 m from its ellipsoid".to_owned()));
+        }
         if source.storey_height_m.is_some_and(|height| !(height > 0.0 && height <= 100.0)) {
             return Err(value(key("storey_height_m"), "it is not between 0 and 100 metres".to_owned()));
         }
@@ -137,11 +157,13 @@ pub fn read_recipe(text: &str, file_name: &str, environment: &Environment) -> Re
             storey_attribute: source.storey_attribute,
             storey_height_m: source.storey_height_m,
             id_attribute: source.id_attribute,
+            name_attribute: source.name_attribute,
+            class_attribute: source.class_attribute,
             class: source.class,
             layers: source.layers,
             zoom: source.zoom,
         };
-        sources.push(RecipeSource { path: source.path, kind: source.kind, options });
+        sources.push(RecipeSource { path: source.path, kind: source.kind, geoid_separation_m, options });
     }
     Ok(Recipe { sources, registry })
 }
@@ -206,6 +228,8 @@ mod tests {
             ("[[source]]\npath = 'a'\ncrs = '4547'\n", "source 1, crs: '4547' is no coordinate reference system"),
             ("[[source]]\npath = 'a'\ncrs = 'nowhere'\n", "source 1, crs: "),
             ("[[source]]\npath = 'a'\nstorey_height_m = -1.0\n", "source 1, storey_height_m: "),
+            ("[[source]]\npath = 'a'\nkind = 'geojsn'\n", "did you mean 'geojson'"),
+            ("[[source]]\npath = 'a'\ngeoid_separation_m = 1e3\n", "source 1, geoid_separation_m: "),
             ("[crs.x]\nbase = 'EPSG:4547'\n", "crs.x: "),
         ] {
             let error = read(text).unwrap_err().to_string();

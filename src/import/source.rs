@@ -84,6 +84,10 @@ pub struct ImportOptions {
     pub storey_height_m: Option<f64>,
     /// The attribute that identifies an object; features cut by tile borders are joined by it.
     pub id_attribute: Option<String>,
+    /// The attribute that holds the name of an object; `name` if not said.
+    pub name_attribute: Option<String>,
+    /// The attribute that holds the class of an object.
+    pub class_attribute: Option<String>,
     /// The class of every object that does not say its own.
     pub class: Option<String>,
     /// Only these layers of sources that have layers.

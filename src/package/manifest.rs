@@ -42,6 +42,9 @@ pub struct Manifest {
     /// Attributes by name.
     #[serde(default)]
     pub attributes: BTreeMap<String, AttributeSummary>,
+    /// XXH3-128 of the settings of its import, hexadecimal; absent where it was not imported.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub settings: String,
     /// What it was made from.
     #[serde(default, rename = "source")]
     pub sources: Vec<SourceSummary>,

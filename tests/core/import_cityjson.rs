@@ -300,3 +300,24 @@ fn files_of_both_kinds_are_recognised() {
         assert_eq!(recognise(&DiskFiles::new(Path::new(&path))).unwrap().name(), "cityjson", "{name}");
     }
 }
+
+/// A part whose parent alone says that they belong together; a building painted with materials.
+#[test]
+fn children_find_their_parent_and_materials_give_a_colour() {
+    let text = r#"{"type":"CityJSON","version":"2.0","transform":{"scale":[1,1,1],"translate":[0,0,0]},
+        "metadata":{"referenceSystem":"https://www.opengis.net/def/crs/EPSG/0/7415"},
+        "appearance":{"materials":[{"name":"brick","diffuseColor":[0.8,0.2,0.0]},{"name":"glass","diffuseColor":[0,0,1]}]},
+        "CityObjects":{
+            "whole":{"type":"Building","children":["part","other"]},
+            "part":{"type":"BuildingPart","geometry":[{"type":"MultiSurface","lod":"2",
+                "boundaries":[[[0,1,2]],[[0,2,3]],[[0,1,3]]],"material":{"visual":{"values":[0,1,0]}}}]},
+            "other":{"type":"BuildingPart","parents":["whole"]}},
+        "vertices":[[90000,430000,0],[90010,430000,0],[90010,430010,0],[90000,430010,5]]}"#;
+    let (city, report) = read(&memory(text), None).unwrap();
+    let found = |id: &str| &city.objects.iter().find(|object| object.object.id == id).unwrap().object;
+    assert_eq!(found("part").parent.as_deref(), Some("whole"));
+    assert_eq!(found("other").parent.as_deref(), Some("whole"));
+    assert_eq!(found("whole").parent, None);
+    assert_eq!(found("part").attribute("materialColor"), &Value::from("#cc3300"));
+    assert!(found("other").attribute("materialColor").is_null() && report.tallies.is_empty(), "{:?}", report.tallies);
+}

@@ -54,9 +54,9 @@ fn the_anchor_is_in_the_middle() {
     let (city, _) = house();
     let frame = city.frame.unwrap();
     let found =
-        anchor(&CrsRegistry::default(), &Separation::Constant(0.0), &[(&frame, &city.objects)]).unwrap().unwrap();
+        anchor(&CrsRegistry::default(), &[(&frame, &Separation::Constant(0.0), &city.objects)]).unwrap().unwrap();
     assert_eq!(found, Geodetic::from_degrees(4.001, 52.0, 0.0));
-    assert_eq!(anchor(&CrsRegistry::default(), &Separation::Constant(0.0), &[(&frame, &[])]).unwrap(), None);
+    assert_eq!(anchor(&CrsRegistry::default(), &[(&frame, &Separation::Constant(0.0), &[])]).unwrap(), None);
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn real_cities_are_placed() {
             recognise(files.as_ref()).unwrap().read(files.as_ref(), &ImportOptions::default(), &mut city).unwrap();
         let (registry, frame, count) = (CrsRegistry::default(), city.frame.unwrap(), city.objects.len());
         let separation = Separation::Constant(0.0);
-        let middle = anchor(&registry, &separation, &[(&frame, &city.objects)]).unwrap().unwrap();
+        let middle = anchor(&registry, &[(&frame, &separation, &city.objects)]).unwrap().unwrap();
         let (lon, lat) = (middle.longitude_rad.to_degrees(), middle.latitude_rad.to_degrees());
         assert!((lon - longitude).abs() < 0.15 && (lat - latitude).abs() < 0.15, "{name}: {lon} {lat}");
         let placement = Placement { registry: &registry, site: SiteFrame::new(middle), separation, ground: None };

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on should stop")]
 
 mod cli;
+mod cli_bad_input;
 mod demo;
 mod flood;
 mod geodesy;
@@ -18,6 +19,7 @@ mod import_files;
 mod import_geojson;
 mod import_mvt;
 mod import_placement;
+mod import_recipe;
 mod indicator;
 mod live;
 mod live_feeds;

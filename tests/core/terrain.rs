@@ -216,3 +216,80 @@ fn map_tiles_are_put_together() {
     assert!(Imagery::from_xyz(10, &[], 4, "tiles").is_err());
     assert!(Imagery::from_xyz(30, &[(0, 0, vec![]), (u32::MAX, u32::MAX, vec![])], 256, "tiles").is_err());
 }
+
+/// A GeoTIFF in degrees on WGS 84 with its upper left corner at `corner`, of the heights that `height(column, row)` gives.
+pub fn dem_file(
+    corner: [f64; 2],
+    pixel_deg: f64,
+    (width, height): (u32, u32),
+    value: impl Fn(u32, u32) -> f32,
+) -> Vec<u8> {
+    use tiff::encoder::{TiffEncoder, colortype::Gray32Float};
+    use tiff::tags::Tag;
+    let samples: Vec<f32> = (0..width * height).map(|i| value(i % width, i / width)).collect();
+    let mut bytes = Cursor::new(Vec::new());
+    let mut encoder = TiffEncoder::new(&mut bytes).unwrap();
+    let mut image = encoder.new_image::<Gray32Float>(width, height).unwrap();
+    let tags = image.encoder();
+    tags.write_tag(Tag::ModelPixelScaleTag, &[pixel_deg, pixel_deg, 0.0][..]).unwrap();
+    tags.write_tag(Tag::ModelTiepointTag, &[0.0, 0.0, 0.0, corner[0], corner[1], 0.0][..]).unwrap();
+    let keys: [u16; 16] = [1, 1, 0, 3, 1024, 0, 1, 2, 1025, 0, 1, 1, 2048, 0, 1, 4326];
+    tags.write_tag(Tag::GeoKeyDirectoryTag, &keys[..]).unwrap();
+    image.write_data(&samples).unwrap();
+    bytes.into_inner()
+}
+
+/// A red square in a mosaic of map tiles is seen on the ground where its pixels lie in Web Mercator, to a pixel.
+#[test]
+fn a_marker_in_map_tiles_lies_where_it_should() {
+    const ZOOM: u8 = 16;
+    let (left, top) = (54_797_u32, 26_780_u32);
+    let marker = [300.0..308.0, 200.0..208.0];
+    let tile = |x: u32, y: u32| {
+        let mut bytes = Cursor::new(Vec::new());
+        let picture = image::RgbImage::from_fn(256, 256, |column, row| {
+            let at = [f64::from((x - left) * 256 + column), f64::from((y - top) * 256 + row)];
+            let is_red = marker[0].contains(&at[0]) && marker[1].contains(&at[1]);
+            image::Rgb(if is_red { [255, 0, 0] } else { [255, 255, 255] })
+        });
+        picture.write_to(&mut bytes, image::ImageFormat::Png).unwrap();
+        (x, y, bytes.into_inner())
+    };
+    let tiles = [tile(left, top), tile(left + 1, top), tile(left, top + 1), tile(left + 1, top + 1)];
+    let (image, damaged) = Imagery::from_xyz(ZOOM, &tiles, 256, "tiles").unwrap();
+    assert_eq!(damaged, 0);
+    let place = |column: f64, row: f64| {
+        let world = f64::from(1 << ZOOM) * 256.0;
+        let (x, y) = (f64::from(left) * 256.0 + column, f64::from(top) * 256.0 + row);
+        let latitude = (std::f64::consts::PI * (1.0 - 2.0 * y / world)).sinh().atan();
+        Geodetic::from_degrees(x / world * 360.0 - 180.0, latitude.to_degrees(), 0.0)
+    };
+    let site = SiteFrame::new(place(256.0, 256.0));
+    let heights_m = vec![0.0; 65 * 65];
+    let grid = HeightGrid { origin_in_site: DVec2::splat(-256.0), cell_m: 8.0, columns: 65, rows: 65, heights_m };
+    let mut files = BTreeMap::<String, Vec<u8>>::new();
+    write_terrain(&grid, &site, &CrsRegistry::default(), Some(&image), &mut files).unwrap();
+    let content = glb::decode(&files["terrain/content/0/0/0.glb"]).unwrap();
+    let part = &content.parts[0];
+    let texture = image::load_from_memory(&part.texture.as_ref().unwrap().bytes).unwrap().to_rgb8();
+    let red: Vec<DVec2> = texture
+        .enumerate_pixels()
+        .filter(|(_, _, color)| color[0] > 128 && color[1] < 128)
+        .map(|(x, y, _)| DVec2::new(f64::from(x) + 0.5, f64::from(y) + 0.5))
+        .collect();
+    let size = DVec2::new(f64::from(texture.width()), f64::from(texture.height()));
+    let seen = red.iter().sum::<DVec2>() / red.len() as f64 / size;
+    // The vertices at the picture's corners give the places of those between.
+    let corner = |wanted: glam::Vec2| {
+        let coordinates = part.mesh.texture_coordinates.iter().enumerate();
+        let nearest = coordinates.min_by(|a, b| a.1.distance(wanted).total_cmp(&b.1.distance(wanted))).unwrap();
+        (content.center + part.mesh.positions[nearest.0].as_dvec3()).truncate()
+    };
+    let (north_west, south_east) = (corner(glam::Vec2::ZERO), corner(glam::Vec2::ONE));
+    assert!(north_west.x < south_east.x && north_west.y > south_east.y, "{north_west} {south_east}");
+    let found = north_west + (south_east - north_west) * seen;
+    let expected = site.from_geodetic(place(304.0, 204.0)).0.truncate();
+    let pixel_m = 40_075_017.0 / (f64::from(1 << ZOOM) * 256.0) * site.anchor().latitude_rad.cos();
+    println!("marker {found} for {expected}, a pixel is {pixel_m} m");
+    assert!(!red.is_empty() && (found - expected).length() < pixel_m, "{found}, not {expected}");
+}

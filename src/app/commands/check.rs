@@ -10,7 +10,7 @@ use super::{is_package, open_city};
 use crate::app::cli::CheckArgs;
 use crate::import::check::check_tileset;
 use crate::import::{Gathered, ImportOptions, Severity, recognise};
-use crate::package::{City, Query};
+use crate::package::{City, HEIGHT_GRID_FILE, Query, decode_height_grid};
 use crate::platform::{FolderSource, LocalFiles};
 use crate::scene::{DocumentError, Environment, SceneDocument, read_scenario, read_scene};
 use crate::streaming::ByteSource;
@@ -50,21 +50,29 @@ pub fn run(arguments: &CheckArgs) -> Result<ExitCode> {
 /// The tilesets with all their files, the object table, the index, and what the manifest says of them.
 fn package(path: &Path) -> Result<Vec<Problem>> {
     let source = FolderSource::new(path).with_context(|| format!("cannot open the package {}", path.display()))?;
-    let mut problems = tilesets(&source);
-    match open_city(path) {
+    let city = open_city(path);
+    // What a manifest that cannot be read would say, the files say.
+    let has_terrain = city.as_ref().map_or_else(|_| source.size(TERRAIN).is_ok(), |city| city.manifest().terrain);
+    let mut problems = tilesets(&source, has_terrain);
+    match city {
         Ok(city) => objects(&city, &mut problems),
         Err(error) => problems.push(Problem { error: true, text: format!("{error:#}") }),
     }
     Ok(problems)
 }
 
-fn tilesets(source: &FolderSource) -> Vec<Problem> {
+fn tilesets(source: &FolderSource, has_terrain: bool) -> Vec<Problem> {
     let mut found = check_tileset(source, TILESET);
-    // A package without terrain has no such file; one that says it has is told in `objects`.
-    if source.size(TERRAIN).is_ok() {
+    let mut problems = Vec::new();
+    if has_terrain {
         found.extend(check_tileset(source, TERRAIN));
+        let grid = source.read(HEIGHT_GRID_FILE, None).map_err(|error| error.to_string());
+        if let Err(cause) = grid.and_then(|bytes| decode_height_grid(&bytes).map_err(|error| error.to_string())) {
+            problems.push(Problem { error: true, text: format!("{cause}: {HEIGHT_GRID_FILE}") });
+        }
     }
-    found.iter().map(|d| Problem { error: d.severity == Severity::Error, text: d.to_string() }).collect()
+    problems.extend(found.iter().map(|d| Problem { error: d.severity == Severity::Error, text: d.to_string() }));
+    problems
 }
 
 fn objects(city: &City, problems: &mut Vec<Problem>) {

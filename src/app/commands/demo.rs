@@ -73,6 +73,7 @@ fn make(seed: u64, size: DemoSize, path: &Path) -> Result<Manifest> {
         name: "维都市 Veduta City".to_owned(),
         site: city.site(),
         objects,
+        settings: String::new(),
         sources: vec![source],
         ground: Some(city.ground()),
         imagery: None,

@@ -7,28 +7,24 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
-use xxhash_rust::xxh3::Xxh3;
 
+use super::import_plan::{Job, Plan, hash, stop_if};
 use super::rasters::Rasters;
 use crate::app::city_builder::{CityDraft, write_city};
 use crate::app::cli::ImportArgs;
 use crate::city::CityObject;
-use crate::geodesy::{CrsId, CrsRegistry, Separation, SiteFrame};
+use crate::geodesy::{CrsRegistry, Separation, SiteFrame};
 use crate::geometry::HeightGrid;
 use crate::import::{
-    Gathered, ImportError, ImportOptions, ObjectSink, Placement, SourceFiles, SourceFrame, SourceObject, SourceReport,
-    anchor, recognise,
+    Gathered, ImportError, ObjectSink, Placement, SourceFrame, SourceObject, SourceReport, anchor, recognise,
 };
 use crate::package::{Manifest, SourceSummary};
 use crate::platform::{AtomicFolder, Interrupt, LocalFiles};
 
-/// Where no geoid is known, heights above the sea are taken as heights above the ellipsoid: everything of one city moves by
-/// the same metres.
-const SEPARATION: Separation = Separation::Constant(0.0);
-
 /// One source, read but not yet placed.
 struct Read {
     gathered: Gathered,
+    separation: Separation,
     report: SourceReport,
     summary: SourceSummary,
     seconds: f64,
@@ -36,30 +32,34 @@ struct Read {
 
 pub fn run(arguments: &ImportArgs) -> Result<ExitCode> {
     let interrupt = Interrupt::on_signals().map_err(anyhow::Error::msg)?;
-    let crs = arguments.crs.as_deref().map(str::parse::<CrsId>).transpose()?;
-    let registry = CrsRegistry::default();
-    if let Some(crs) = &crs {
-        registry.crs_info(crs)?;
+    let plan = Plan::of(arguments)?;
+    if arguments.update && plan.is_done(&arguments.output, &interrupt)? {
+        match arguments.json {
+            true => println!("{}", serde_json::json!({ "unchanged": true })),
+            false => println!("{}: nothing to do, sources and settings are the same", arguments.output.display()),
+        }
+        return Ok(ExitCode::SUCCESS);
     }
     let begin = Instant::now();
     // Begun first: a folder that cannot be written is known before an hour of reading.
     let mut folder = AtomicFolder::create(&arguments.output)?;
-    let options = ImportOptions { crs, ..ImportOptions::default() };
     let mut rasters = Rasters::default();
     let mut reads = Vec::new();
-    for source in &arguments.sources {
-        if !rasters.take(source, options.crs.as_ref())? {
-            reads.push(read(source, &options, &interrupt)?);
+    for job in &plan.jobs {
+        if !rasters.take(job, &interrupt)? {
+            reads.push(read(job, &interrupt)?);
         }
     }
-    let site = site(&registry, &reads, &rasters)?;
-    let ground = rasters.ground(&registry, &site)?;
-    let objects = place(&registry, site, ground.as_ref(), &mut reads)?;
+    let registry = &plan.registry;
+    let site = site(registry, &reads, &rasters)?;
+    let ground = rasters.ground(registry, &site)?;
+    let objects = place(registry, site, ground.as_ref(), &mut reads)?;
     stop_if(&interrupt)?;
     let name = arguments.name.clone().unwrap_or_else(|| stem(&arguments.output));
     let sources = reads.iter().map(|read| read.summary.clone()).chain(rasters.summaries()).collect();
-    let draft = CityDraft { name, site, objects, sources, ground, imagery: rasters.imagery() };
-    let (manifest, tiling, twice) = write_city(draft, &registry, &mut folder)?;
+    let settings = plan.settings.clone();
+    let draft = CityDraft { name, site, objects, settings, sources, ground, imagery: rasters.imagery() };
+    let (manifest, tiling, twice) = write_city(draft, registry, &mut folder)?;
     stop_if(&interrupt)?;
     folder.commit()?;
     let reports: Vec<(&SourceReport, f64)> = reads.iter().map(|read| (&read.report, read.seconds)).collect();
@@ -77,10 +77,6 @@ pub fn run(arguments: &ImportArgs) -> Result<ExitCode> {
         );
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn stop_if(interrupt: &Interrupt) -> Result<()> {
-    if interrupt.is_set() { Err(ImportError::Cancelled.into()) } else { Ok(()) }
 }
 
 fn stem(path: &Path) -> String {
@@ -110,16 +106,20 @@ impl ObjectSink for Progress<'_> {
     }
 }
 
-fn read(path: &Path, options: &ImportOptions, interrupt: &Interrupt) -> Result<Read> {
+fn read(job: &Job, interrupt: &Interrupt) -> Result<Read> {
     let begin = Instant::now();
+    let path = job.path.as_path();
     let files = LocalFiles::open(path)?;
-    let importer = recognise(&files)?;
+    let importer = match job.importer {
+        Some(importer) => importer,
+        None => recognise(&files)?,
+    };
     let bar = if std::io::stderr().is_terminal() { ProgressBar::new(0) } else { ProgressBar::hidden() };
     let style = ProgressStyle::with_template("{msg} {bar:30} {percent}% {per_sec} {eta} left");
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     bar.set_message(path.display().to_string());
     let mut sink = Progress { gathered: Gathered::default(), bar, interrupt };
-    let report = importer.read(&files, options, &mut sink)?;
+    let report = importer.read(&files, &job.options, &mut sink)?;
     sink.bar.finish_and_clear();
     let skipped =
         report.tallies.values().filter(|t| t.severity == crate::import::Severity::Error).map(|t| t.count).sum();
@@ -133,29 +133,22 @@ fn read(path: &Path, options: &ImportOptions, interrupt: &Interrupt) -> Result<R
         objects: report.objects,
         skipped,
     };
-    Ok(Read { gathered: sink.gathered, report, summary, seconds: begin.elapsed().as_secs_f64() })
-}
-
-/// XXH3-128 over the names and contents of all files.
-fn hash(files: &dyn SourceFiles, interrupt: &Interrupt) -> Result<String> {
-    let mut hasher = Xxh3::new();
-    for name in files.names() {
-        stop_if(interrupt)?;
-        let bytes = files.read(name)?;
-        hasher.update(name.as_bytes());
-        hasher.update(&(bytes.len() as u64).to_le_bytes());
-        hasher.update(&bytes);
-    }
-    Ok(format!("{:032x}", hasher.digest128()))
+    Ok(Read {
+        gathered: sink.gathered,
+        separation: job.separation.clone(),
+        report,
+        summary,
+        seconds: begin.elapsed().as_secs_f64(),
+    })
 }
 
 /// The site frame, with its anchor in the middle of all objects, or of the rasters where there are no objects.
 fn site(registry: &CrsRegistry, reads: &[Read], rasters: &Rasters) -> Result<SiteFrame> {
-    let sources: Vec<(&SourceFrame, &[SourceObject])> = reads
+    let sources: Vec<(&SourceFrame, &Separation, &[SourceObject])> = reads
         .iter()
-        .filter_map(|read| Some((read.gathered.frame.as_ref()?, read.gathered.objects.as_slice())))
+        .filter_map(|read| Some((read.gathered.frame.as_ref()?, &read.separation, read.gathered.objects.as_slice())))
         .collect();
-    let anchor = match anchor(registry, &SEPARATION, &sources)? {
+    let anchor = match anchor(registry, &sources)? {
         Some(anchor) => Some(anchor),
         None => rasters.middle(registry)?,
     };
@@ -169,11 +162,11 @@ fn place(
     ground: Option<&HeightGrid>,
     reads: &mut [Read],
 ) -> Result<Vec<CityObject>> {
-    let placement = Placement { registry, site, separation: SEPARATION, ground };
     let mut objects = Vec::new();
     for read in reads {
         let gathered = std::mem::take(&mut read.gathered);
         if let Some(frame) = gathered.frame {
+            let placement = Placement { registry, site, separation: read.separation.clone(), ground };
             objects.extend(placement.place(&frame, gathered.objects, &mut read.report)?);
         }
     }

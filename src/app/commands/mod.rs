@@ -4,6 +4,7 @@ mod bench;
 mod check;
 pub(super) mod demo;
 mod import;
+mod import_plan;
 mod info;
 mod places;
 mod play;

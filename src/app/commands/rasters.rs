@@ -6,15 +6,15 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use glam::DVec3;
-use xxhash_rust::xxh3::xxh3_128;
 
+use super::import_plan::{Job, hash};
 use crate::formats::geotiff::GeoTiff;
 use crate::geodesy::{CrsId, CrsRegistry, Geodetic, SiteFrame};
 use crate::geometry::HeightGrid;
 use crate::import::SourceFiles;
 use crate::import::terrain::{Dem, DemOptions, GridOptions, Imagery, merge};
 use crate::package::SourceSummary;
-use crate::platform::LocalFiles;
+use crate::platform::{Interrupt, LocalFiles};
 
 /// Pixels of a map tile along an edge.
 const TILE_PIXELS: u32 = 256;
@@ -30,12 +30,14 @@ pub struct Rasters {
 impl Rasters {
     /// Takes a source if it is a raster: a GeoTIFF of one band is elevation, of three or four an image; a folder of
     /// `Z/X/Y.png` or `.jpg` is an image.
-    pub fn take(&mut self, path: &Path, crs: Option<&CrsId>) -> Result<bool> {
+    pub fn take(&mut self, job: &Job, interrupt: &Interrupt) -> Result<bool> {
+        let path = job.path.as_path();
+        let crs = job.options.crs.as_ref();
         let shown = path.display().to_string();
         let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         let lower = name.to_lowercase();
         if path.is_dir() {
-            return self.take_tiles(path, &shown, &name);
+            return self.take_tiles(path, &shown, &name, interrupt);
         }
         if !lower.ends_with(".tif") && !lower.ends_with(".tiff") {
             return Ok(false);
@@ -43,20 +45,21 @@ impl Rasters {
         let bytes = fs::read(path).with_context(|| format!("cannot read {shown}"))?;
         let bands = GeoTiff::open(Cursor::new(&bytes)).with_context(|| shown.clone())?.bands;
         let importer = if bands < 3 {
-            let options = DemOptions { crs: crs.cloned(), ..DemOptions::default() };
+            let options =
+                DemOptions { crs: crs.cloned(), height: Some(job.height_reference()?), vertical_unit_m: None };
             self.dems.push(Dem::from_geotiff(&bytes, &shown, &options)?);
             "elevation"
         } else {
             self.imagery = Some(Imagery::from_geotiff(&bytes, &shown, crs.cloned())?);
             "image"
         };
-        let hash = format!("{:032x}", xxh3_128(&bytes));
+        let hash = hash(&LocalFiles::open(path)?, interrupt)?;
         self.summaries.push(SourceSummary { name, importer: importer.to_owned(), hash, ..SourceSummary::default() });
         Ok(true)
     }
 
     /// The finest zoom of a folder of map tiles.
-    fn take_tiles(&mut self, path: &Path, shown: &str, name: &str) -> Result<bool> {
+    fn take_tiles(&mut self, path: &Path, shown: &str, name: &str, interrupt: &Interrupt) -> Result<bool> {
         let files = LocalFiles::open(path)?;
         let address = |name: &String| {
             let (stem, kind) = name.rsplit_once('.')?;
@@ -76,6 +79,7 @@ impl Rasters {
         self.summaries.push(SourceSummary {
             name: name.to_owned(),
             importer: "image".to_owned(),
+            hash: hash(&files, interrupt)?,
             ..SourceSummary::default()
         });
         Ok(true)

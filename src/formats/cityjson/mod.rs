@@ -81,6 +81,9 @@ pub struct Object<'a> {
     /// What it is part of.
     #[serde(default, borrow)]
     pub parents: Option<Vec<Cow<'a, str>>>,
+    /// What is part of it.
+    #[serde(default, borrow)]
+    pub children: Option<Vec<Cow<'a, str>>>,
     /// One address (1.0) or several.
     #[serde(default, borrow)]
     pub address: Option<&'a RawValue>,

@@ -4,19 +4,23 @@
 //! parallel, each with its own diagnostics, so that what is wrong in one costs only that one.
 
 mod attributes;
+mod materials;
 mod objects;
 mod scope;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::value::RawValue;
 
 use super::{
     Confidence, Diagnostic, HeightsAbove, ImportError, ImportOptions, Importer, ObjectSink, Place, Severity,
     SourceFiles, SourceFrame, SourceReport,
 };
-use crate::formats::cityjson::Document;
+use crate::formats::cityjson::{Document, Object};
 use crate::formats::json_documents::{Text, documents};
 use crate::geometry::parallel;
 pub(super) use attributes::{attributes, value};
+use materials::Materials;
 use objects::ObjectReader;
 use scope::Scope;
 
@@ -83,6 +87,17 @@ fn mine(files: &dyn SourceFiles) -> impl Iterator<Item = &String> {
     })
 }
 
+/// Parents by their children's identifiers, as the parents have it; the first of several.
+fn parents<'a>(entries: &[(&'a str, &'a RawValue)]) -> BTreeMap<String, &'a str> {
+    let mut parents = BTreeMap::new();
+    for (id, raw) in entries.iter().filter(|(_, raw)| raw.get().contains("\"children\"")) {
+        for child in Object::parse(raw).ok().and_then(|object| object.children).into_iter().flatten() {
+            parents.entry(child.into_owned()).or_insert(*id);
+        }
+    }
+    parents
+}
+
 fn invalid(path: &str, cause: impl Into<String>) -> ImportError {
     ImportError::Invalid { expected: "CityJSON", cause: cause.into(), path: path.to_owned() }
 }
@@ -110,9 +125,9 @@ impl FileReader<'_> {
                 "the first line is a CityJSONFeature; the CityJSON line before it, with transform and CRS, is missing",
             ));
         }
-        if head.appearance.is_some() {
+        if Materials::of(head.appearance).has_textures {
             let place = Place::file(self.path.clone());
-            let message = "materials and textures are not read".to_owned();
+            let message = "textures are not read".to_owned();
             report.note(Diagnostic { severity: Severity::Note, code: "appearance-ignored", message, place });
         }
         let old = head.version.as_deref().is_some_and(|version| version.starts_with("1.0"));
@@ -221,7 +236,16 @@ impl FileReader<'_> {
                 report.skip("duplicate-id", message, self.place_of(text).object(id.as_ref()));
             }
         }
-        let reader = ObjectReader { scope: &scope, options: self.options, path: &self.path, known: &known };
+        let parents = parents(&entries);
+        let materials = Materials::of(document.appearance.or(head.appearance));
+        let reader = ObjectReader {
+            scope: &scope,
+            options: self.options,
+            path: &self.path,
+            known: &known,
+            parents: &parents,
+            materials: &materials,
+        };
         for chunk in entries.chunks(OBJECTS_AT_ONCE) {
             let read = parallel::map(chunk.to_vec(), |(id, raw)| reader.read(id, raw));
             let mut batch = Vec::with_capacity(read.len());

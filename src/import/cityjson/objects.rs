@@ -1,17 +1,20 @@
 //! One city object: class, attributes, geometry.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use glam::{DMat4, DVec3};
 use serde_json::value::RawValue;
 
 use super::attributes::{addresses, attributes};
+use super::materials::Materials;
 use super::scope::Scope;
 use super::{Diagnostic, ImportOptions, Place, Severity};
-use crate::city::{CimLevel, CityObject};
+use crate::city::{CimLevel, CityObject, Value};
 use crate::formats::cityjson::Object;
 use crate::formats::cityjson::geometry::{self, Form, Geometry, Surface};
 use crate::formats::json_documents::without_line;
+use crate::import::attributes::describe;
 use crate::import::{SourceForm, SourceObject, SourcePolygon, SourceShape, SourceSurface};
 
 /// The level of detail of a geometry that does not say a valid one.
@@ -26,6 +29,9 @@ pub(super) struct ObjectReader<'a> {
     pub(super) path: &'a str,
     /// Identifiers of all objects of the document.
     pub(super) known: &'a BTreeSet<&'a str>,
+    /// Parents by the identifiers of those that they call their children.
+    pub(super) parents: &'a BTreeMap<String, &'a str>,
+    pub(super) materials: &'a Materials,
 }
 
 /// What reading one object gave.
@@ -82,6 +88,10 @@ impl<'a> ObjectReader<'a> {
                 Err(error) => read.note(Severity::Error, "geometry-unreadable", error.to_string(), place),
             }
         }
+        let color = object.geometry.iter().flatten().find_map(|raw| self.materials.color(raw));
+        if let Some(color) = color {
+            made.derive_attribute(&Arc::from("materialColor"), Value::from(color));
+        }
         made.geometry.sort_by(|a, b| a.lod.total_cmp(&b.lod));
         made.object.level = level(class, made.geometry.last().map_or(0.0, |shape| shape.lod));
         read.object = Some(made);
@@ -103,17 +113,18 @@ impl<'a> ObjectReader<'a> {
         if let Some(raw) = object.address {
             made.attributes.extend(addresses(raw.get()));
         }
-        made.name = made.attribute("name").text().map(str::to_owned);
+        describe(made, self.options);
     }
 
-    /// The first parent that is there.
+    /// The first parent that is there; else the object that calls this one its child.
     fn parent(&self, object: &Object<'_>, read: &mut ReadObject<'_>) -> Option<String> {
         let parents = object.parents.as_deref().unwrap_or_default();
         for missing in parents.iter().filter(|parent| !self.known.contains(parent.as_ref())) {
             let message = format!("its parent '{missing}' is not there");
             read.note(Severity::Warning, "parent-missing", message, self.place(read.id));
         }
-        parents.iter().find(|parent| self.known.contains(parent.as_ref())).map(|parent| parent.clone().into_owned())
+        let own = parents.iter().find(|parent| self.known.contains(parent.as_ref()));
+        own.map(|parent| parent.clone().into_owned()).or_else(|| self.parents.get(read.id).map(|id| (*id).to_owned()))
     }
 
     fn shape(&self, geometry: Geometry, place: &Place, read: &mut ReadObject<'_>) -> Option<SourceShape> {

@@ -7,7 +7,7 @@ use crate::city::{CimLevel, Value};
 use crate::formats::geojson::{Feature, Polygon, polygons};
 use crate::formats::json_documents::without_line;
 use crate::geometry::SurfaceKind;
-use crate::import::attributes::ID_NAMES;
+use crate::import::attributes::{ID_NAMES, describe};
 use crate::import::cityjson::{attributes, value};
 use crate::import::{SourceForm, SourceObject, SourcePolygon, SourceShape, SourceSurface};
 
@@ -58,7 +58,7 @@ impl FeatureReader<'_> {
         made.object.id = self.id(&feature, &made).unwrap_or_else(|| place.replace(' ', "-"));
         made.object.class = self.options.class.clone().unwrap_or_else(|| "Building".to_owned());
         made.object.level = CimLevel::Frame;
-        made.object.name = made.object.attribute("name").text().map(str::to_owned);
+        describe(&mut made.object, self.options);
         let at = at.object(made.object.id.clone());
         // A document may be a bare geometry.
         let bare = feature.geometry.is_none() && GEOMETRIES.iter().any(|kind| json.contains(&format!("\"{kind}\"")));

@@ -15,6 +15,7 @@ use super::{HeightRule, ImportOptions, Place, SourceFiles, SourceReport};
 use crate::city::{CimLevel, CityObject, Value};
 use crate::formats::mvt::TilePolygon;
 use crate::geometry::SurfaceKind;
+use crate::import::attributes::describe;
 use crate::import::{SourceForm, SourceObject, SourcePolygon, SourceShape, SourceSurface};
 
 /// Units of the lattice by which a point of a joined outline may be off the line of its neighbours and still be one that
@@ -95,13 +96,14 @@ fn attributes_of(content: &LayerContent, piece: &Piece) -> CityObject {
 pub(super) struct ObjectMaker<'a> {
     contents: &'a [LayerContent],
     heights: HeightRule,
+    options: &'a ImportOptions,
     class: &'a str,
 }
 
 impl<'a> ObjectMaker<'a> {
     pub(super) fn new(contents: &'a [LayerContent], options: &'a ImportOptions) -> Self {
         let class = options.class.as_deref().unwrap_or("Building");
-        Self { contents, heights: HeightRule::new(options), class }
+        Self { contents, heights: HeightRule::new(options), options, class }
     }
 
     /// The object of a group: attributes of all its pieces (the first piece's value where they differ), one footprint.
@@ -117,6 +119,7 @@ impl<'a> ObjectMaker<'a> {
                 object.derive_attribute(name, value.clone());
             }
         }
+        describe(&mut object.object, self.options);
         let polygons = footprint(&pieces);
         let height = self.heights.apply(&mut object);
         if !polygons.is_empty() {
