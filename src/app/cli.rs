@@ -286,8 +286,11 @@ pub struct SimulateArgs {
 #[derive(Debug, Args)]
 pub struct BenchArgs {
     /// Which; all that need no package where left out
-    #[arg(value_parser = ["live", "flood"])]
+    #[arg(value_parser = ["live", "flood", "query"])]
     pub name: Option<String>,
+    /// City package that `query` asks
+    #[arg(required_if_eq("name", "query"))]
+    pub city: Option<PathBuf>,
 }
 
 #[cfg(test)]

@@ -34,6 +34,21 @@ impl Area {
         Bounds { min: low.extend(f64::NEG_INFINITY), max: high.extend(f64::INFINITY) }
     }
 
+    /// Whether all of a box in plan is surely in it, so that whatever is in the box touches it.
+    pub(super) fn holds(&self, bounds: Bounds) -> bool {
+        let (low, high) = (bounds.min.truncate(), bounds.max.truncate());
+        let corners = [low, DVec2::new(high.x, low.y), high, DVec2::new(low.x, high.y)];
+        match self {
+            Self::Point(_) => false,
+            Self::Circle { center, radius_m } => corners.iter().all(|corner| corner.distance(*center) < *radius_m),
+            Self::Polygon(ring) => {
+                let (own, rectangle) = (std::slice::from_ref(ring), [corners.to_vec()]);
+                corners.iter().all(|corner| contains(own, *corner))
+                    && !edges(own).any(|(a, b)| edges(&rectangle).any(|(c, d)| cross(a, b, c, d)))
+            }
+        }
+    }
+
     /// Whether it shares a point with the polygons of `rings` (even-odd: holes are rings too).
     pub fn touches(&self, rings: &[Vec<DVec2>]) -> bool {
         match self {

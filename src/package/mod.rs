@@ -7,8 +7,10 @@
 //! [`write_objects`] turns objects into columns and an index; [`City`] opens them and answers a [`Query`] with rows.
 
 mod area;
+mod bench;
 mod column;
 mod error;
+mod footprints;
 mod height_grid_file;
 mod manifest;
 mod object_table;
@@ -19,6 +21,7 @@ mod spatial_index;
 mod words;
 
 pub use area::Area;
+pub use bench::{QueryBench, QueryTime, bench_queries};
 pub use error::PackageError;
 pub use height_grid_file::{HEIGHT_GRID_FILE, HeightGridError, decode_height_grid, encode_height_grid};
 pub use manifest::{AttributeSummary, Manifest, SourceSummary};

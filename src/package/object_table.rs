@@ -8,9 +8,10 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::column::{Column, Words};
+use super::footprints::{self, FOOTPRINTS, Footprints};
 use super::spatial_index::SpatialIndex;
 use super::words::WordIndex;
-use super::{PackageError, PackageSink, area};
+use super::{PackageError, PackageSink};
 use crate::city::{CimLevel, CityObject, Value};
 use crate::geometry::Bounds;
 use crate::streaming::ByteSource;
@@ -21,7 +22,6 @@ const BOUNDS: &str = "objects/bounds";
 const LEVELS: &str = "objects/levels";
 const CHILDREN: &str = "index/children";
 const WORDS: &str = "index/words";
-const FOOTPRINTS: &str = "objects/footprints";
 pub(super) const TREE: &str = "index/tree";
 
 /// Columns that every object has, before the attributes.
@@ -74,7 +74,7 @@ pub fn write_objects(objects: &[CityObject], sink: &mut dyn PackageSink) -> Resu
     put(sink, CHILDREN, &parents_and_children(objects))?;
     put(sink, WORDS, &WordIndex::over(objects))?;
     put(sink, TREE, &SpatialIndex::over(&bounds))?;
-    put(sink, FOOTPRINTS, &objects.iter().map(quantized_footprint).collect::<Vec<_>>())
+    Ok(sink.write(FOOTPRINTS, &footprints::encode(objects)?)?)
 }
 
 /// Rows of parents that are in the table and of their children, sorted. Nothing is its own child.
@@ -84,22 +84,6 @@ fn parents_and_children(objects: &[CityObject]) -> Vec<(u32, u32)> {
     let mut pairs: Vec<(u32, u32)> = (0..).zip(objects).filter_map(child).filter(|(up, row)| up != row).collect();
     pairs.sort_unstable();
     pairs
-}
-
-type Ring = Vec<[i32; 2]>;
-
-/// Rings in centimetres, each point as the step from the one before.
-fn quantized_footprint(object: &CityObject) -> Vec<Ring> {
-    let mut last = [0, 0];
-    let rings = area::footprint(object);
-    let step = |p: DVec2| {
-        let point = [(p.x * 100.0).round() as i32, (p.y * 100.0).round() as i32];
-        let step = [point[0].wrapping_sub(last[0]), point[1].wrapping_sub(last[1])];
-        last = point;
-        step
-    };
-    let mut step = step;
-    rings.into_iter().map(|ring| ring.into_iter().map(&mut step).collect()).collect()
 }
 
 fn column_name(number: usize) -> String {
@@ -127,7 +111,7 @@ pub struct ObjectTable {
     ids: Words,
     bounds: Vec<Bounds>,
     columns: Vec<OnceLock<Column>>,
-    footprints: OnceLock<Vec<Vec<Ring>>>,
+    footprints: Footprints,
     levels: OnceLock<Vec<CimLevel>>,
     children: OnceLock<Vec<(u32, u32)>>,
     words: OnceLock<WordIndex>,
@@ -147,12 +131,12 @@ impl ObjectTable {
         let bounds = bounds.collect();
         let columns = directory.columns.iter().map(|_| OnceLock::new()).collect();
         Ok(Self {
+            footprints: Footprints::new(Arc::clone(&source), directory.rows),
             source,
             directory,
             ids,
             bounds,
             columns,
-            footprints: OnceLock::new(),
             levels: OnceLock::new(),
             children: OnceLock::new(),
             words: OnceLock::new(),
@@ -250,15 +234,13 @@ impl ObjectTable {
         })
     }
 
-    /// Rings of the footprint, holes among them, site frame to 1 cm; none where it is not known.
+    /// Rings of the footprint, holes among them, site frame to 1 cm; none where it is not known. It is read by offset.
     pub fn footprint(&self, row: u32) -> Result<Vec<Vec<DVec2>>, PackageError> {
-        let all = self.read_once(&self.footprints, FOOTPRINTS)?;
-        let mut at = [0_i32, 0];
-        let mut point = |step: &[i32; 2]| {
-            at = [at[0].wrapping_add(step[0]), at[1].wrapping_add(step[1])];
-            DVec2::new(f64::from(at[0]), f64::from(at[1])) / 100.0
-        };
-        let rings = all.get(row as usize).map_or(&[][..], Vec::as_slice);
-        Ok(rings.iter().map(|ring| ring.iter().map(&mut point).collect()).collect())
+        self.footprints.rings(row)
+    }
+
+    /// Keeps all footprints in memory, as they are in the file, before many are asked for.
+    pub(super) fn keep_footprints(&self) -> Result<(), PackageError> {
+        self.footprints.keep_all()
     }
 }

@@ -11,12 +11,18 @@ use super::spatial_index::SpatialIndex;
 use super::{Manifest, PackageError, Ray};
 use crate::city::{CimLevel, Expression, Scope, Value, did_you_mean};
 use crate::geodesy::{Geodetic, SiteFrame};
-use crate::geometry::Bounds;
+use crate::geometry::{Bounds, parallel};
 use crate::streaming::ByteSource;
 
 /// Names that stand for an attribute of another name where the city has none of their own.
 pub const ALIASES: &[(&str, &str)] =
     &[("height", "measuredHeight"), ("floors", "storeysAboveGround"), ("year", "yearOfConstruction")];
+
+/// Footprints that are read one by one; for more, all are read at once.
+const FEW_FOOTPRINTS: usize = 64;
+
+/// Rows that one parallel task tests.
+const ROWS_A_TASK: usize = 16_384;
 
 /// What is asked; every part that is given must hold.
 #[derive(Debug, Clone, Default)]
@@ -173,35 +179,62 @@ impl City {
 
     /// Rows of the objects asked for: nearest first along a ray, else rising.
     pub fn query(&self, query: &Query) -> Result<Vec<u32>, QueryError> {
-        let mut rows: Vec<u32> = match (&query.ids, &query.area) {
-            (Some(ids), _) => ids.iter().filter_map(|id| self.table.row(id)).collect(),
-            (None, Some(area)) => self.index.candidates(|b| b.intersects(area.bounds())),
-            (None, None) => (0..self.table.rows()).collect(),
-        };
-        rows.sort_unstable();
-        rows.dedup();
-        if let Some(ray) = &query.ray {
-            let met = self.along(ray).into_iter().map(|(row, _)| row);
-            rows = met.filter(|row| rows.binary_search(row).is_ok()).collect();
-        }
+        let mut rows = self.candidates(query)?;
         if let Some(area) = &query.area {
-            rows = keep(rows, |row| self.touches(row, area))?;
-        }
-        if let Some(text) = &query.text {
-            let found = self.table.with_words(text)?;
-            rows.retain(|row| found.binary_search(row).is_ok());
+            rows = self.touching(rows, area)?;
         }
         if let Some(class) = &query.class {
             let classes = self.table.column(CLASS)?;
-            rows.retain(|row| classes.text(*row as usize) == Some(class));
+            rows = keep(rows, |row| classes.text(row as usize) == Some(class));
         }
         if let Some(filter) = &query.filter {
             let fields = self.fields(filter)?;
-            rows.retain(|row| {
-                filter.is_true_slots(&|slot| fields.get(slot).map_or(Value::Null, |field| self.field(field, *row)))
+            rows = keep(rows, |row| {
+                filter.is_true_slots(&|slot| fields.get(slot).map_or(Value::Null, |field| self.field(field, row)))
             });
         }
         Ok(rows.into_iter().skip(query.offset).take(query.limit.unwrap_or(usize::MAX)).collect())
+    }
+
+    /// Rows that the indexes leave: nearest first along a ray, else rising. All of them may still fail the area, class, filter.
+    fn candidates(&self, query: &Query) -> Result<Vec<u32>, QueryError> {
+        let mut sets = Vec::new();
+        if let Some(ray) = &query.ray {
+            sets.push(self.along(ray).into_iter().map(|(row, _)| row).collect());
+        }
+        if let Some(ids) = &query.ids {
+            sets.push(sorted(ids.iter().filter_map(|id| self.table.row(id)).collect()));
+        }
+        if let Some(area) = &query.area {
+            sets.push(sorted(self.index.candidates(|b| b.intersects(area.bounds()))));
+        }
+        if let Some(text) = &query.text {
+            sets.push(self.table.with_words(text)?);
+        }
+        let mut sets = sets.into_iter();
+        let Some(mut rows) = sets.next() else { return Ok((0..self.table.rows()).collect()) };
+        for set in sets {
+            rows.retain(|row| set.binary_search(row).is_ok());
+        }
+        Ok(rows)
+    }
+
+    /// Those whose footprint (or box, where none is known) touches the area, in their order.
+    fn touching(&self, rows: Vec<u32>, area: &Area) -> Result<Vec<u32>, PackageError> {
+        let limits = area.bounds();
+        let of = |row: u32| self.table.bounds()[row as usize];
+        let near: Vec<(u32, bool)> =
+            rows.into_iter().filter(|row| of(*row).intersects(limits)).map(|row| (row, area.holds(of(row)))).collect();
+        if near.iter().filter(|(_, held)| !held).count() > FEW_FOOTPRINTS {
+            self.table.keep_footprints()?;
+        }
+        let mut kept = Vec::new();
+        for (row, held) in near {
+            if held || self.touches(row, area)? {
+                kept.push(row);
+            }
+        }
+        Ok(kept)
     }
 
     /// Everything about the object in `row`.
@@ -238,9 +271,6 @@ impl City {
 
     fn touches(&self, row: u32, area: &Area) -> Result<bool, PackageError> {
         let bounds = self.table.bounds()[row as usize];
-        if !bounds.intersects(area.bounds()) {
-            return Ok(false);
-        }
         let rings = self.table.footprint(row)?;
         if !rings.is_empty() {
             return Ok(area.touches(&rings));
@@ -297,12 +327,18 @@ impl Scope for ObjectScope<'_> {
     }
 }
 
-fn keep(rows: Vec<u32>, test: impl Fn(u32) -> Result<bool, PackageError>) -> Result<Vec<u32>, PackageError> {
-    let mut kept = Vec::new();
-    for row in rows {
-        if test(row)? {
-            kept.push(row);
-        }
+fn sorted(mut rows: Vec<u32>) -> Vec<u32> {
+    rows.sort_unstable();
+    rows.dedup();
+    rows
+}
+
+/// Those that pass, in their order; many are tested in parallel.
+fn keep(mut rows: Vec<u32>, test: impl Fn(u32) -> bool + Sync + Send) -> Vec<u32> {
+    if rows.len() <= ROWS_A_TASK {
+        rows.retain(|row| test(*row));
+        return rows;
     }
-    Ok(kept)
+    let parts = rows.chunks(ROWS_A_TASK).collect();
+    parallel::map(parts, |part: &[u32]| part.iter().copied().filter(|row| test(*row)).collect::<Vec<_>>()).concat()
 }

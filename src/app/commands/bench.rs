@@ -7,6 +7,7 @@ use anyhow::Result;
 
 use crate::app::cli::BenchArgs;
 use crate::live::bench_live;
+use crate::package::bench_queries;
 use crate::scenario::bench_city_live;
 use crate::sim::flood::bench_flood;
 
@@ -27,6 +28,12 @@ pub fn run(arguments: &BenchArgs) -> Result<ExitCode> {
     }
     if wanted("flood") {
         facts.insert("flood".to_owned(), serde_json::to_value(bench_flood(FLOOD.0, FLOOD.1, &clock)?)?);
+    }
+    if let Some(path) = &arguments.city {
+        let start = clock();
+        let city = super::open_city(path)?;
+        facts.insert("open_ms".to_owned(), ((clock() - start) * 1e3).into());
+        facts.insert("query".to_owned(), serde_json::to_value(bench_queries(&city, &clock)?)?);
     }
     println!("{}", serde_json::to_string_pretty(&facts)?);
     Ok(ExitCode::SUCCESS)
