@@ -1,5 +1,6 @@
 //! What a stage adds to the picture besides the package's tiles: built objects of the variant, and water of its runs.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
@@ -10,8 +11,8 @@ use crate::city::CityObject;
 use crate::engine::city_material::{ObjectFlags, ObjectLook};
 use crate::engine::flood::WaterSurface;
 use crate::engine::tiles::AddedPart;
-use crate::formats::glb::GlbDecoder;
-use crate::formats::{ContentDecoder, TilePart};
+use crate::formats::TilePart;
+use crate::formats::gltf_model::read_model;
 use crate::geodesy::{SiteFrame, SitePoint};
 use crate::geometry::{Mesh, Tessellator};
 use crate::scene::parse_color;
@@ -31,12 +32,10 @@ pub fn added_parts(stage: &Stage) -> Result<Vec<AddedPart>> {
         let path = stage.scenario_folder.join(&model.path);
         let shown = || path.display().to_string();
         let bytes = std::fs::read(&path).with_context(shown)?;
-        let content = GlbDecoder.decode(&bytes).with_context(shown)?;
+        let beside = |name: &str| std::fs::read(path.parent().unwrap_or(Path::new("")).join(name)).ok();
+        let content = read_model(&bytes, &beside).with_context(shown)?;
         // Decoded content has its z up; the model's own axes are those of glTF, with y up.
-        let model_from_content = DAffine3::from_mat3_translation(
-            DMat3::from_cols(DVec3::X, DVec3::NEG_Z, DVec3::Y),
-            DVec3::new(content.center.x, content.center.z, -content.center.y),
-        );
+        let model_from_content = DAffine3::from_mat3(DMat3::from_cols(DVec3::X, DVec3::NEG_Z, DVec3::Y));
         let site_from_content = model.site_from_model * model_from_content;
         parts.extend(content.parts.iter().map(|part| model_part(part, row, site_from_content)));
         row += 1;

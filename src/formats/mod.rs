@@ -6,6 +6,7 @@ pub mod cityjson;
 pub mod geojson;
 pub mod geotiff;
 pub mod glb;
+pub mod gltf_model;
 pub mod json_documents;
 pub mod mvt;
 mod tile_content;

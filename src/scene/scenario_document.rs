@@ -74,7 +74,7 @@ pub enum EditAction {
     AddModel {
         /// Identifier of the new object.
         id: String,
-        /// .glb, relative to the document.
+        /// .glb or .gltf, relative to the document.
         model: String,
         /// [longitude, latitude] in degrees and metres above the ellipsoid.
         at: [f64; 3],

@@ -14,6 +14,7 @@ mod geodesy_proj;
 mod geotiff;
 mod gie;
 mod glb;
+mod gltf_model;
 mod import_cityjson;
 mod import_files;
 mod import_geojson;
