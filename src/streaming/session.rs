@@ -181,6 +181,7 @@ pub struct Session {
     now_s: f64,
     views: Vec<View>,
     coarsest_needed: f64,
+    held_by_host: u64,
     stats: SessionStats,
 }
 
@@ -199,19 +200,30 @@ impl Session {
             now_s: 0.0,
             views: Vec::new(),
             coarsest_needed: 1.0,
+            held_by_host: 0,
             stats: SessionStats { coarsening: 1.0, ..SessionStats::default() },
         }
     }
 
     /// Adds a tree; its number.
     pub fn add_tree(&mut self, tree: Box<dyn TileTree>) -> Result<usize, SessionError> {
-        let (needed, free) = (tree.base_bytes(), self.settings.budget_bytes - self.stats.used_bytes);
+        let (needed, free) = (tree.base_bytes(), self.settings.budget_bytes.saturating_sub(self.stats.used_bytes));
         if needed > free {
             return Err(SessionError::TreeTooLarge { needed, free });
         }
         self.recharge(0, needed);
         self.trees.push(tree);
         Ok(self.trees.len() - 1)
+    }
+
+    /// Says how many bytes the host holds for what is no tile (a ground of its own, water, fonts): they are charged to the
+    /// budget, and tiles get what they leave. Replaces what was said before.
+    pub fn set_held_by_host(&mut self, bytes: u64) {
+        let before = std::mem::replace(&mut self.held_by_host, bytes);
+        self.recharge(before, bytes);
+        if bytes < before {
+            self.coarsest_needed = 1.0;
+        }
     }
 
     /// Figures now.

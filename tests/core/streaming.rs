@@ -154,6 +154,19 @@ fn a_parent_stays_until_both_children_are_there_and_zooming_out_keeps_them() {
     host.end(session);
 }
 
+#[test]
+fn what_the_host_holds_is_counted_and_leaves_less_for_tiles() {
+    let (mut host, mut session) = (Host::default(), session(12_500, pair()));
+    let trees = session.stats().used_bytes;
+    session.set_held_by_host(11_000);
+    session.set_held_by_host(7_500 - trees);
+    assert_eq!(session.stats().used_bytes, 7_500);
+    assert_eq!(host.settle(&mut session, down_from(0.0, NEAR)), ["root"], "there is room for the root alone");
+    session.set_held_by_host(0);
+    assert_eq!(host.settle(&mut session, down_from(0.0, NEAR)), ["east", "west"]);
+    host.end(session);
+}
+
 // root (error 10 m)
 // |- west
 // `- east
