@@ -10,6 +10,10 @@
 
 @group(#{MATERIAL_BIND_GROUP}) @binding(0) var<uniform> env: Environment;
 @group(#{MATERIAL_BIND_GROUP}) @binding(1) var objects: texture_2d<u32>;
+#ifdef DRAPED
+@group(#{MATERIAL_BIND_GROUP}) @binding(2) var drape: texture_2d<f32>;
+@group(#{MATERIAL_BIND_GROUP}) @binding(3) var drape_sampler: sampler;
+#endif
 
 struct Vertex {
     @builtin(instance_index) instance_index: u32,
@@ -17,6 +21,9 @@ struct Vertex {
     @location(1) normal: vec4<f32>,
     @location(2) object: u32,
     @location(3) color: vec4<f32>,
+#ifdef DRAPED
+    @location(4) coordinate: vec2<f32>,
+#endif
 }
 
 struct Varyings {
@@ -27,6 +34,9 @@ struct Varyings {
     @location(2) normal: vec3<f32>,
     @location(3) color: vec3<f32>,
     @location(4) @interpolate(flat) flags_and_seed: u32,
+#ifdef DRAPED
+    @location(5) coordinate: vec2<f32>,
+#endif
 }
 
 @vertex
@@ -45,6 +55,9 @@ fn vertex(in: Vertex) -> Varyings {
     out.normal = air::site_from_render((world_from_local * vec4(in.normal.xyz, 0.0)).xyz);
     out.color = mix(in.color.rgb, texel.color.rgb * in.color.rgb, texel.color.a);
     out.flags_and_seed = texel.flags | (texel.seed << 16u);
+#ifdef DRAPED
+    out.coordinate = in.coordinate;
+#endif
     return out;
 }
 
@@ -72,11 +85,14 @@ fn fragment(in: Varyings) -> @location(0) vec4<f32> {
     let footprint = vec2(fwidth(along), fwidth(in.place.z));
     let roof_footprint = fwidth(in.place.x) + fwidth(in.place.y);
 
+    let is_data = f32((flags & looks::DATA_COLOR) != 0u);
     var albedo = in.color;
+#ifdef DRAPED
+    albedo *= mix(textureSample(drape, drape_sampler, in.coordinate).rgb, vec3(1.0), is_data);
+#endif
     var emission = vec3(0.0);
     var glass = 0.0;
     let wall = 1.0 - smoothstep(0.35, 0.6, abs(normal.z));
-    let is_data = f32((flags & looks::DATA_COLOR) != 0u);
     if (flags & looks::FACADE) != 0u {
         // Neighbours differ a little.
         let tint = air::hash(vec3(seed, 1u, 1u)) - 0.5;

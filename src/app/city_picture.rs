@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use super::graphics::GraphicsError;
 use super::offscreen::{Offscreen, OffscreenSettings, Picture};
-use crate::engine::city_material::spawn_city_part;
-use crate::engine::tiles::plain_ground;
+use crate::engine::city_material::{CityAssets, mesh_gpu_bytes};
+use crate::engine::tiles::{HeldBytes, plain_ground};
 use crate::engine::{CameraView, CityPart, CityStream, Environment, StreamError};
 use crate::quantity::Timestamp;
 use crate::streaming::{ByteSource, SessionSettings};
@@ -153,16 +153,10 @@ pub fn overview(world: &World) -> CameraView {
 
 type Ground = (crate::geometry::Mesh, Vec<crate::engine::ObjectLook>, glam::DAffine3);
 
-fn spawn_ground(
-    In((mesh, looks, site_from_content)): In<Ground>,
-    mut commands: Commands,
-    mut meshes: ResMut<Assets<Mesh>>,
-    mut images: ResMut<Assets<Image>>,
-    mut materials: ResMut<Assets<crate::engine::city_material::CityMaterial>>,
-) {
-    let ground =
-        spawn_city_part(&mut commands, &mut meshes, &mut images, &mut materials, &mesh, looks, site_from_content);
-    commands.entity(ground).insert(bevy::light::NotShadowCaster).remove::<CityPart>();
+fn spawn_ground(In((mesh, looks, site_from_content)): In<Ground>, mut assets: CityAssets) {
+    let ground = assets.spawn(&mesh, looks, None, site_from_content);
+    let held = HeldBytes(mesh_gpu_bytes(&mesh));
+    assets.commands.entity(ground).insert((bevy::light::NotShadowCaster, held)).remove::<CityPart>();
 }
 
 fn stats(shell: &mut Offscreen, view: &CityView, seconds: f64) -> RenderStats {

@@ -3,8 +3,8 @@
 use bevy::prelude::*;
 use bevy::render::render_asset::RenderAssets;
 use bevy::render::render_resource::{
-    AsBindGroupError, BindGroupLayoutEntry, BindingType, BufferBindingType, OwnedBindingResource, ShaderStages,
-    ShaderType, TextureSampleType, TextureViewDimension,
+    AsBindGroupError, BindGroupLayoutEntry, BindingType, BufferBindingType, OwnedBindingResource, SamplerBindingType,
+    ShaderStages, ShaderType, TextureSampleType, TextureViewDimension,
 };
 use bevy::render::texture::GpuImage;
 
@@ -51,4 +51,19 @@ pub(super) fn texture_binding(
 ) -> Result<OwnedBindingResource, AsBindGroupError> {
     let image = images.get(handle).ok_or(AsBindGroupError::RetryNextUpdate)?;
     Ok(OwnedBindingResource::TextureView(TextureViewDimension::D2, image.texture_view.clone()))
+}
+
+/// A filtering sampler of the fragment shader at a binding.
+pub(super) fn sampler_layout(binding: u32) -> BindGroupLayoutEntry {
+    BindGroupLayoutEntry {
+        binding,
+        visibility: ShaderStages::FRAGMENT,
+        ty: BindingType::Sampler(SamplerBindingType::Filtering),
+        count: None,
+    }
+}
+
+/// The sampler of an image on the graphics card.
+pub(super) fn sampler_binding(image: &GpuImage) -> OwnedBindingResource {
+    OwnedBindingResource::Sampler(SamplerBindingType::Filtering, image.sampler.clone())
 }

@@ -22,6 +22,7 @@ use super::bindings::{environment_binding, environment_layout};
 use super::environment::EnvironmentBuffer;
 use super::origin::SiteTransform;
 use super::shader_table::FLOOD_SHADER;
+use super::tiles::HeldBytes;
 
 /// Water on a grid. Cells stand in rows from the south-west, west to east.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -172,11 +173,14 @@ fn spawn(
 ) -> Entity {
     let corners = part.positions.iter().map(|p| Vec3::from(*p));
     let (low, high) = corners.fold((Vec3::INFINITY, Vec3::NEG_INFINITY), |(low, high), p| (low.min(p), high.max(p)));
+    // A place, a depth and, below, the indices.
+    let held = HeldBytes(part.positions.len() * 16 + part.indices.len() * 4);
     let mesh = Mesh::new(PrimitiveTopology::TriangleList, RenderAssetUsages::RENDER_WORLD)
         .with_inserted_attribute(Mesh::ATTRIBUTE_POSITION, part.positions)
         .with_inserted_attribute(ATTRIBUTE_DEPTH, part.depths)
         .with_inserted_indices(Indices::U32(part.indices));
     let parts = (
+        held,
         Mesh3d(meshes.add(mesh)),
         MeshMaterial3d(materials.add(FloodMaterial)),
         Aabb::from_min_max(low, high),

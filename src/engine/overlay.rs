@@ -6,6 +6,7 @@ use bevy::text::{Font, FontSize, FontSource};
 use glam::DVec3;
 
 use super::SiteCamera;
+use super::tiles::HeldBytes;
 
 /// Everything that is written over the picture.
 #[derive(Resource, Debug, Clone, PartialEq, Default)]
@@ -138,6 +139,8 @@ pub(super) struct OverlayPlugin;
 impl Plugin for OverlayPlugin {
     fn build(&self, app: &mut App) {
         let face = app.world_mut().resource_mut::<Assets<Font>>().add(Font::from_bytes(FONT.to_vec()));
+        // The bytes of the program and the copy that the text engine reads.
+        app.world_mut().spawn(HeldBytes(FONT.len() * 2));
         app.init_resource::<Overlay>()
             .insert_resource(Face(face))
             .add_systems(PostUpdate, (scale, rebuild, place_labels).chain().before(bevy::ui::UiSystems::Prepare));

@@ -2,7 +2,7 @@
 
 use bevy::prelude::*;
 use glam::{DAffine3, DVec3, Vec3 as V};
-use veduta::engine::city_material::{CityMaterial, ObjectFlags, ObjectLook, spawn_city_part};
+use veduta::engine::city_material::{CityAssets, ObjectFlags, ObjectLook};
 use veduta::geometry::Mesh as CityMesh;
 
 /// Boxes in one mesh, one feature each; the ground is a wide flat box with the last feature.
@@ -31,9 +31,6 @@ pub fn add_box(mesh: &mut CityMesh, feature: u32, min: V, max: V) {
         mesh.indices.extend([0, 1, 2, 0, 2, 3].map(|i| first + i));
     }
 }
-
-type Stores<'w, 's> =
-    (Commands<'w, 's>, ResMut<'w, Assets<Mesh>>, ResMut<'w, Assets<Image>>, ResMut<'w, Assets<CityMaterial>>);
 
 fn hash(x: i32, y: i32, salt: u32) -> u32 {
     let mut v =
@@ -94,17 +91,10 @@ impl Town {
 
     /// Puts the town into a world, its middle at `place_in_site`.
     pub fn spawn(&self, world: &mut World, place_in_site: DVec3) -> Entity {
-        let mut state = bevy::ecs::system::SystemState::<Stores>::new(world);
-        let (mut commands, mut meshes, mut images, mut materials) = state.get_mut(world).unwrap();
-        let entity = spawn_city_part(
-            &mut commands,
-            &mut meshes,
-            &mut images,
-            &mut materials,
-            &self.mesh,
-            self.looks.clone(),
-            DAffine3::from_translation(place_in_site),
-        );
+        let mut state = bevy::ecs::system::SystemState::<CityAssets>::new(world);
+        let mut assets = state.get_mut(world).unwrap();
+        let site_from_town = DAffine3::from_translation(place_in_site);
+        let entity = assets.spawn(&self.mesh, self.looks.clone(), None, site_from_town);
         state.apply(world);
         entity
     }

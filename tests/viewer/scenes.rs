@@ -142,10 +142,10 @@ edits = ["tower", "gone"]
 }
 
 /// A package of shared data, imported by the program itself.
-fn imported(folder: &Path, source: &Path) -> PathBuf {
+fn imported(folder: &Path, sources: &[&Path]) -> PathBuf {
     let path = folder.join("city.city");
     let mut command = Command::new(env!("CARGO_BIN_EXE_veduta"));
-    let made = command.arg("import").arg(source).arg("-o").arg(&path).output().unwrap();
+    let made = command.arg("import").args(sources).arg("-o").arg(&path).output().unwrap();
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     path
 }
@@ -154,7 +154,7 @@ fn imported(folder: &Path, source: &Path) -> PathBuf {
 fn tokyo_from_above() {
     let Some(source) = shared("tokyo/mvt_buildings") else { return };
     let folder = tempfile::tempdir().unwrap();
-    let stage = stage(&imported(folder.path(), &source), None, None);
+    let stage = stage(&imported(folder.path(), &[&source]), None, None);
     let tokyo_station = stage.city.plane_from_degrees(139.7671, 35.6812).extend(0.0);
     let camera = CameraView::looking_at(tokyo_station + DVec3::new(-2600.0, -4200.0, 2300.0), tokyo_station);
     check("tokyo_above", &draw(stage, camera));
@@ -164,9 +164,40 @@ fn tokyo_from_above() {
 fn a_street_in_rotterdam() {
     let Some(source) = shared("citymodel/cityjson/rotterdam_delfshaven_3-20.city.json") else { return };
     let folder = tempfile::tempdir().unwrap();
-    let stage = stage(&imported(folder.path(), &source), None, None);
+    let stage = stage(&imported(folder.path(), &[&source]), None, None);
     let bounds = stage.city.table().bounds().iter().fold(veduta::geometry::Bounds::EMPTY, |all, one| all.union(*one));
     let foot = bounds.center().with_z(bounds.min.z);
     let camera = CameraView::looking_at(foot + DVec3::new(-60.0, -150.0, 32.0), foot + DVec3::Z * 8.0);
     check("rotterdam_street", &draw(stage, camera));
+}
+
+/// A map of Fuji's slopes as XYZ tiles of zoom 10: eight by eight squares a tile, green and brown,
+/// with pale lines between them.
+fn chequered_tiles(folder: &Path) {
+    for (x, y) in (906..909).flat_map(|x| (403..406).map(move |y| (x, y))) {
+        let tile = image::RgbImage::from_fn(256, 256, |i, j| match (i % 32, j % 32) {
+            (0 | 1, _) | (_, 0 | 1) => image::Rgb([235, 235, 225]),
+            _ if (i / 32 + j / 32) % 2 == 0 => image::Rgb([66, 98, 52]),
+            _ => image::Rgb([150, 132, 92]),
+        });
+        let path = folder.join(format!("10/{x}/{y}.png"));
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        tile.save(path).unwrap();
+    }
+}
+
+#[test]
+fn an_image_lies_on_mount_fuji() {
+    let Some(elevation) = shared("terrain/mt_fuji_90m.tif") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let map = folder.path().join("map");
+    chequered_tiles(&map);
+    let stage = stage(&imported(folder.path(), &[&elevation, &map]), None, None);
+    let top = stage.city.plane_from_degrees(138.7275, 35.3606).extend(2600.0);
+    let camera = CameraView::looking_at(top + DVec3::new(-6_000.0, -17_000.0, 4_200.0), top);
+    let picture = draw(stage, camera);
+    let greenish = picture.rgba.chunks_exact(4).filter(|p| p[1] > p[0] && p[1] > p[2]).count();
+    let reddish = picture.rgba.chunks_exact(4).filter(|p| p[0] > p[1] && p[1] > p[2]).count();
+    assert!(greenish > 2_000 && reddish > 2_000, "both kinds of squares are seen: {greenish}, {reddish}");
+    check("fuji_map", &picture);
 }

@@ -7,15 +7,18 @@ use bevy::pbr::{MaterialPipeline, MaterialPipelineKey};
 use bevy::prelude::*;
 use bevy::render::render_asset::RenderAssets;
 use bevy::render::render_resource::{
-    AsBindGroup, AsBindGroupError, BindGroupLayout, BindGroupLayoutEntry, BindingResources, RenderPipelineDescriptor,
-    ShaderStages, SpecializedMeshPipelineError, TextureSampleType, UnpreparedBindGroup,
+    AsBindGroup, AsBindGroupError, BindGroupLayout, BindGroupLayoutEntry, BindingResources, OwnedBindingResource,
+    RenderPipelineDescriptor, ShaderStages, SpecializedMeshPipelineError, TextureSampleType, TextureViewDimension,
+    UnpreparedBindGroup,
 };
 use bevy::render::renderer::RenderDevice;
-use bevy::render::texture::GpuImage;
+use bevy::render::texture::{FallbackImage, GpuImage};
 use bevy::shader::ShaderRef;
 
 use super::part::{ATTRIBUTE_COLOR, ATTRIBUTE_NORMAL, ATTRIBUTE_OBJECT};
-use crate::engine::bindings::{environment_binding, environment_layout, texture_binding, texture_layout};
+use crate::engine::bindings::{
+    environment_binding, environment_layout, sampler_binding, sampler_layout, texture_binding, texture_layout,
+};
 use crate::engine::environment::EnvironmentBuffer;
 use crate::engine::shader_table::{CITY_DEPTH_SHADER, CITY_SHADER};
 
@@ -24,35 +27,57 @@ use crate::engine::shader_table::{CITY_DEPTH_SHADER, CITY_SHADER};
 pub struct CityMaterial {
     /// The image of an [`super::ObjectTable`].
     pub objects: Handle<Image>,
+    /// A picture that the mesh's texture coordinates lay on it.
+    pub drape: Option<Handle<Image>>,
+}
+
+/// What of a material makes another pipeline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct CityMaterialKey {
+    draped: bool,
 }
 
 impl AsBindGroup for CityMaterial {
-    type Data = ();
-    type Param = (SRes<EnvironmentBuffer>, SRes<RenderAssets<GpuImage>>);
+    type Data = CityMaterialKey;
+    type Param = (SRes<EnvironmentBuffer>, SRes<RenderAssets<GpuImage>>, SRes<FallbackImage>);
 
     fn label() -> &'static str {
         "city"
     }
 
-    fn bind_group_data(&self) -> Self::Data {}
+    fn bind_group_data(&self) -> Self::Data {
+        CityMaterialKey { draped: self.drape.is_some() }
+    }
 
     fn unprepared_bind_group(
         &self,
         _: &BindGroupLayout,
         _: &RenderDevice,
-        (environment, images): &mut SystemParamItem<'_, '_, Self::Param>,
+        (environment, images, fallback): &mut SystemParamItem<'_, '_, Self::Param>,
         _: bool,
     ) -> Result<UnpreparedBindGroup, AsBindGroupError> {
+        let drape = match &self.drape {
+            Some(drape) => images.get(drape).ok_or(AsBindGroupError::RetryNextUpdate)?,
+            None => &fallback.d2,
+        };
+        let view = OwnedBindingResource::TextureView(TextureViewDimension::D2, drape.texture_view.clone());
         Ok(UnpreparedBindGroup {
             bindings: BindingResources(vec![
                 (0, environment_binding(environment)?),
                 (1, texture_binding(images, &self.objects)?),
+                (2, view),
+                (3, sampler_binding(drape)),
             ]),
         })
     }
 
     fn bind_group_layout_entries(_: &RenderDevice, _: bool) -> Vec<BindGroupLayoutEntry> {
-        vec![environment_layout(0), texture_layout(1, ShaderStages::VERTEX, TextureSampleType::Uint)]
+        vec![
+            environment_layout(0),
+            texture_layout(1, ShaderStages::VERTEX, TextureSampleType::Uint),
+            texture_layout(2, ShaderStages::FRAGMENT, TextureSampleType::Float { filterable: true }),
+            sampler_layout(3),
+        ]
     }
 }
 
@@ -77,14 +102,22 @@ impl Material for CityMaterial {
         _: &MaterialPipeline,
         descriptor: &mut RenderPipelineDescriptor,
         layout: &MeshVertexBufferLayoutRef,
-        _: MaterialPipelineKey<Self>,
+        key: MaterialPipelineKey<Self>,
     ) -> Result<(), SpecializedMeshPipelineError> {
-        descriptor.vertex.buffers = vec![layout.0.get_layout(&[
+        let mut attributes = vec![
             Mesh::ATTRIBUTE_POSITION.at_shader_location(0),
             ATTRIBUTE_NORMAL.at_shader_location(1),
             ATTRIBUTE_OBJECT.at_shader_location(2),
             ATTRIBUTE_COLOR.at_shader_location(3),
-        ])?];
+        ];
+        if key.bind_group_data.draped {
+            attributes.push(Mesh::ATTRIBUTE_UV_0.at_shader_location(4));
+            descriptor.vertex.shader_defs.push("DRAPED".into());
+            if let Some(fragment) = &mut descriptor.fragment {
+                fragment.shader_defs.push("DRAPED".into());
+            }
+        }
+        descriptor.vertex.buffers = vec![layout.0.get_layout(&attributes)?];
         Ok(())
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A tile part is one mesh and one *object table*: a small texture with one texel of four 32-bit words an object, read by
 //! the vertex shader. Colour, flags, height factor and visibility of an object are a texel, so styling a city writes a few
-//! bytes and never touches a mesh. The texture works on WebGL2, which has no storage buffers.
+//! bytes and never touches a mesh. A part may be draped with a picture: terrain with its image, a model with its texture. The texture works on WebGL2, which has no storage buffers.
 
 mod material;
 mod object_table;
@@ -11,7 +11,7 @@ mod part;
 pub use material::CityMaterial;
 pub use object_table::{ObjectFlags, ObjectLook, ObjectTable, TABLE_WIDTH};
 pub(super) use part::mesh_box;
-pub use part::{CityPart, city_mesh, spawn_city_part};
+pub use part::{CityAssets, CityPart, city_mesh, mesh_gpu_bytes};
 
 use bevy::prelude::*;
 

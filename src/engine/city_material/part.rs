@@ -3,6 +3,7 @@
 use bevy::asset::RenderAssetUsages;
 use bevy::camera::primitives::Aabb;
 use bevy::camera::visibility::NoAutoAabb;
+use bevy::ecs::system::SystemParam;
 use bevy::mesh::{Indices, MeshVertexAttribute, PrimitiveTopology, VertexAttributeValues};
 use bevy::prelude::*;
 use bevy::render::render_resource::VertexFormat;
@@ -34,6 +35,11 @@ pub struct CityPart {
 /// Bytes of a vertex on the card: place 12, normal 4, object 4, colour 4.
 const VERTEX_BYTES: usize = 24;
 
+/// Bytes of a mesh on the card.
+pub fn mesh_gpu_bytes(mesh: &geometry::Mesh) -> usize {
+    mesh.positions.len() * VERTEX_BYTES + size_of_val(mesh.texture_coordinates.as_slice()) + mesh.indices.len() * 4
+}
+
 /// Our mesh as Bevy's, to be handed to the graphics card and not kept.
 pub fn city_mesh(mesh: &geometry::Mesh) -> Mesh {
     let count = mesh.positions.len();
@@ -45,12 +51,18 @@ pub fn city_mesh(mesh: &geometry::Mesh) -> Mesh {
     objects.resize(count, 0);
     let mut colors = mesh.colors.clone();
     colors.resize(count, [255; 4]);
-    Mesh::new(PrimitiveTopology::TriangleList, RenderAssetUsages::RENDER_WORLD)
+    let bare = Mesh::new(PrimitiveTopology::TriangleList, RenderAssetUsages::RENDER_WORLD)
         .with_inserted_attribute(Mesh::ATTRIBUTE_POSITION, positions)
         .with_inserted_attribute(ATTRIBUTE_NORMAL, VertexAttributeValues::Snorm8x4(normals))
         .with_inserted_attribute(ATTRIBUTE_OBJECT, VertexAttributeValues::Uint32(objects))
         .with_inserted_attribute(ATTRIBUTE_COLOR, VertexAttributeValues::Unorm8x4(colors))
-        .with_inserted_indices(Indices::U32(mesh.indices.clone()))
+        .with_inserted_indices(Indices::U32(mesh.indices.clone()));
+    if mesh.texture_coordinates.is_empty() {
+        return bare;
+    }
+    let mut coordinates: Vec<[f32; 2]> = mesh.texture_coordinates.iter().map(|uv| uv.to_array()).collect();
+    coordinates.resize(count, [0.0; 2]);
+    bare.with_inserted_attribute(Mesh::ATTRIBUTE_UV_0, coordinates)
 }
 
 fn byte(unit: f32) -> i8 {
@@ -64,31 +76,45 @@ pub(crate) fn mesh_box(mesh: &geometry::Mesh) -> Aabb {
     if mesh.positions.is_empty() { Aabb::default() } else { Aabb::from_min_max(min, max) }
 }
 
-/// Draws a mesh of city objects: one entity with its mesh, its object table and its place. `looks[i]` is the look of
-/// feature `i`. Heights drawn taller than the box of the mesh are allowed for up to `height_room` times.
-pub fn spawn_city_part(
-    commands: &mut Commands,
-    meshes: &mut Assets<Mesh>,
-    images: &mut Assets<Image>,
-    materials: &mut Assets<CityMaterial>,
-    mesh: &geometry::Mesh,
-    looks: Vec<ObjectLook>,
-    site_from_content: DAffine3,
-) -> Entity {
-    let table = ObjectTable::new(looks, images);
-    let part = CityPart {
-        triangles: mesh.triangles(),
-        gpu_bytes: mesh.positions.len() * VERTEX_BYTES + mesh.indices.len() * 4 + table.bytes(),
-    };
-    commands
-        .spawn((
-            part,
-            Mesh3d(meshes.add(city_mesh(mesh))),
-            MeshMaterial3d(materials.add(CityMaterial { objects: table.image().clone() })),
-            table,
-            mesh_box(mesh),
-            NoAutoAabb,
-            SiteTransform { site_from_local: site_from_content },
-        ))
-        .id()
+/// Where the meshes, tables and materials of the city's parts are kept, and what draws a part.
+#[derive(SystemParam)]
+pub struct CityAssets<'w, 's> {
+    /// Spawns the parts.
+    pub commands: Commands<'w, 's>,
+    meshes: ResMut<'w, Assets<Mesh>>,
+    images: ResMut<'w, Assets<Image>>,
+    materials: ResMut<'w, Assets<CityMaterial>>,
+}
+
+impl CityAssets<'_, '_> {
+    /// Hands an image to the graphics card, to be draped over parts.
+    pub fn add_image(&mut self, image: Image) -> Handle<Image> {
+        self.images.add(image)
+    }
+
+    /// Draws a mesh of city objects: one entity with its mesh, its object table and its place. `looks[i]` is the look of
+    /// feature `i`. `drape` is laid on by the mesh's texture coordinates.
+    pub fn spawn(
+        &mut self,
+        mesh: &geometry::Mesh,
+        looks: Vec<ObjectLook>,
+        drape: Option<Handle<Image>>,
+        site_from_content: DAffine3,
+    ) -> Entity {
+        let table = ObjectTable::new(looks, &mut self.images);
+        let part = CityPart { triangles: mesh.triangles(), gpu_bytes: mesh_gpu_bytes(mesh) + table.bytes() };
+        let drape = drape.filter(|_| !mesh.texture_coordinates.is_empty());
+        let material = CityMaterial { objects: table.image().clone(), drape };
+        self.commands
+            .spawn((
+                part,
+                Mesh3d(self.meshes.add(city_mesh(mesh))),
+                MeshMaterial3d(self.materials.add(material)),
+                table,
+                mesh_box(mesh),
+                NoAutoAabb,
+                SiteTransform { site_from_local: site_from_content },
+            ))
+            .id()
+    }
 }

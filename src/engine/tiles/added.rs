@@ -5,8 +5,9 @@ use std::sync::Arc;
 use bevy::prelude::*;
 use glam::DAffine3;
 
+use super::HeldBytes;
 use super::decode::PartObjects;
-use crate::engine::city_material::{CityMaterial, ObjectLook, mesh_box, spawn_city_part};
+use crate::engine::city_material::{CityAssets, ObjectLook, mesh_box, mesh_gpu_bytes};
 use crate::formats::FeatureTable;
 use crate::geometry;
 
@@ -39,31 +40,18 @@ impl AddedObjects {
     }
 }
 
-pub(super) fn draw_added(
-    mut added: ResMut<AddedObjects>,
-    mut commands: Commands,
-    mut meshes: ResMut<Assets<Mesh>>,
-    mut images: ResMut<Assets<Image>>,
-    mut materials: ResMut<Assets<CityMaterial>>,
-) {
+pub(super) fn draw_added(mut added: ResMut<AddedObjects>, mut assets: CityAssets) {
     if !added.changed {
         return;
     }
     let AddedObjects { parts, entities, changed } = added.bypass_change_detection();
     *changed = false;
-    entities.drain(..).for_each(|entity| commands.entity(entity).despawn());
+    entities.drain(..).for_each(|entity| assets.commands.entity(entity).despawn());
     for part in parts.iter() {
         let (bounds, looks) = (mesh_box(&part.mesh), vec![part.look]);
-        let entity = spawn_city_part(
-            &mut commands,
-            &mut meshes,
-            &mut images,
-            &mut materials,
-            &part.mesh,
-            looks.clone(),
-            part.site_from_content,
-        );
-        commands.entity(entity).insert(PartObjects {
+        let entity = assets.spawn(&part.mesh, looks.clone(), None, part.site_from_content);
+        let held = HeldBytes(part.mesh.bytes() + mesh_gpu_bytes(&part.mesh));
+        let objects = PartObjects {
             features: Arc::new(FeatureTable::default()),
             low: bounds.min().into(),
             high: bounds.max().into(),
@@ -71,7 +59,8 @@ pub(super) fn draw_added(
             plain: Arc::new(looks),
             mesh: Arc::new(part.mesh.clone()),
             site_from_content: part.site_from_content,
-        });
+        };
+        assets.commands.entity(entity).insert((objects, held));
         entities.push(entity);
     }
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use glam::{DAffine3, Vec3};
 
-use crate::engine::city_material::{ObjectFlags, ObjectLook};
+use super::drape::{Drape, Drapes};
+use crate::engine::city_material::{ObjectFlags, ObjectLook, TABLE_WIDTH, mesh_gpu_bytes};
 use crate::formats::{Column, ContentDecoder, FeatureTable, TileContent, glb::GlbDecoder};
 use crate::geometry::Mesh;
 
@@ -13,6 +14,10 @@ pub(super) struct DecodedTile {
     pub parts: Vec<DecodedPart>,
     pub site_from_content: DAffine3,
     pub features: Arc<FeatureTable>,
+    /// Pictures that parts are draped with, each once.
+    pub drapes: Vec<Drape>,
+    /// What could not be decoded; the rest is there.
+    pub problems: Vec<String>,
 }
 
 /// One mesh of it.
@@ -20,6 +25,8 @@ pub(super) struct DecodedPart {
     pub mesh: Mesh,
     pub looks: Vec<ObjectLook>,
     pub objects: Vec<u32>,
+    /// Its picture among the tile's.
+    pub drape: Option<usize>,
 }
 
 /// The triangles and object rows of a part that is drawn: what picking and styling need of it.
@@ -49,15 +56,29 @@ pub(super) fn decode(bytes: &[u8], site_from_tile: DAffine3, ground: bool) -> Re
     let content = GlbDecoder.decode(bytes).map_err(|e| e.to_string())?;
     let site_from_content = site_from_tile * DAffine3::from_translation(content.center);
     let rows = object_rows(&content.features);
-    let parts: Vec<DecodedPart> =
-        content.parts.iter().map(|part| decoded_part(&content, part, &rows, ground)).collect();
-    Ok(DecodedTile { parts, site_from_content, features: Arc::new(content.features) })
+    let mut drapes = Drapes::new(ground);
+    let numbers: Vec<Option<usize>> = content.parts.iter().map(|part| drapes.number(part.texture.as_ref())).collect();
+    let TileContent { center, parts, features } = content;
+    let paint = ground.then_some(center.z as f32);
+    let parts = parts.into_iter().zip(numbers);
+    let parts = parts.map(|(part, drape)| decoded_part(&features, part.mesh, drape, &rows, paint)).collect();
+    let Drapes { drapes, problems, .. } = drapes;
+    Ok(DecodedTile { parts, site_from_content, features: Arc::new(features), drapes, problems })
 }
 
-fn decoded_part(content: &TileContent, part: &crate::formats::TilePart, rows: &[u32], ground: bool) -> DecodedPart {
-    let mut mesh = part.mesh.clone();
-    if ground {
-        paint_ground(&mut mesh, content.center.z as f32);
+/// `ground` is the height of the content's centre where the part is terrain.
+fn decoded_part(
+    features: &FeatureTable,
+    mut mesh: Mesh,
+    drape: Option<usize>,
+    rows: &[u32],
+    ground: Option<f32>,
+) -> DecodedPart {
+    if drape.is_none() {
+        mesh.texture_coordinates.clear();
+        if let Some(center_height) = ground {
+            paint_ground(&mut mesh, center_height);
+        }
     }
     let feet = feet(&mesh);
     let count = rows.len().max(feet.len()).max(1);
@@ -66,12 +87,16 @@ fn decoded_part(content: &TileContent, part: &crate::formats::TilePart, rows: &[
         .map(|feature| {
             let row = rows.get(feature).copied().unwrap_or(NO_OBJECT);
             let base_m = feet.get(feature).copied().unwrap_or(0.0);
-            if ground {
+            if ground.is_some() {
                 let flags = ObjectFlags::default();
                 return ObjectLook { color: [255, 255, 255, 0], flags, base_m: base_m - 100.0, ..Default::default() };
             }
-            let mut look = look_of(&content.features, feature, row, base_m);
-            if colored.get(feature) == Some(&true) && !look.flags.has(ObjectFlags::FACADE) {
+            let mut look = look_of(features, feature, row, base_m);
+            if drape.is_some() {
+                look.flags = look.flags.without(ObjectFlags::FACADE);
+            }
+            let own = drape.is_some() || colored.get(feature) == Some(&true);
+            if own && !look.flags.has(ObjectFlags::FACADE) {
                 look.color[3] = 0;
             }
             look
@@ -79,7 +104,7 @@ fn decoded_part(content: &TileContent, part: &crate::formats::TilePart, rows: &[
         .collect();
     let mut objects = rows.to_vec();
     objects.resize(count, NO_OBJECT);
-    DecodedPart { mesh, looks, objects }
+    DecodedPart { mesh, looks, objects, drape }
 }
 
 fn object_rows(features: &FeatureTable) -> Vec<u32> {
@@ -176,16 +201,20 @@ fn paint_ground(mesh: &mut Mesh, center_height: f32) {
 impl DecodedTile {
     /// Bytes while it is uploaded: what stays, and the copy that goes to the card.
     pub fn bytes(&self) -> u64 {
-        self.resident_bytes() + self.parts.iter().map(|p| p.mesh.positions.len() as u64 * 24).sum::<u64>()
+        let meshes = self.parts.iter().map(|p| mesh_gpu_bytes(&p.mesh)).sum::<usize>();
+        self.resident_bytes() + (meshes + self.drape_bytes()) as u64
     }
 
-    /// Bytes once it is drawn: triangles here for picking, vertices and object table there.
+    /// Bytes once it is drawn: triangles here for picking; vertices, object table and pictures there.
     pub fn resident_bytes(&self) -> u64 {
         let part = |p: &DecodedPart| {
-            let gpu =
-                p.mesh.positions.len() * 24 + p.mesh.indices.len() * 4 + p.looks.len().div_ceil(256).max(1) * 4096;
-            (p.mesh.bytes() + gpu + p.looks.len() * (2 * size_of::<ObjectLook>() + 4)) as u64
+            let table = p.looks.len().div_ceil(TABLE_WIDTH).max(1) * TABLE_WIDTH * 16;
+            p.mesh.bytes() + mesh_gpu_bytes(&p.mesh) + table + p.looks.len() * (2 * size_of::<ObjectLook>() + 4)
         };
-        self.parts.iter().map(part).sum::<u64>() + self.features.bytes() as u64
+        (self.parts.iter().map(part).sum::<usize>() + self.features.bytes() + self.drape_bytes()) as u64
+    }
+
+    fn drape_bytes(&self) -> usize {
+        self.drapes.iter().map(Drape::bytes).sum()
     }
 }

@@ -6,6 +6,7 @@
 
 mod added;
 mod decode;
+mod drape;
 mod ground;
 mod style;
 mod tileset;
@@ -22,7 +23,7 @@ use bevy::prelude::*;
 use bevy::tasks::{AsyncComputeTaskPool, IoTaskPool};
 use glam::DAffine3;
 
-use super::city_material::{CityMaterial, mesh_box, spawn_city_part};
+use super::city_material::{CityAssets, mesh_box};
 use super::{EngineSystems, SiteCamera};
 use crate::geodesy::{Geodetic, SiteFrame};
 use crate::geometry::Bounds;
@@ -88,6 +89,10 @@ pub struct CityStream {
     problems: Vec<String>,
     still_frames: usize,
 }
+
+/// On an entity that is no tile: bytes that it takes, which the city's budget counts too.
+#[derive(Component, Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeldBytes(pub usize);
 
 /// Frames without anything under way after which all is loaded.
 const STILL_FRAMES: usize = 3;
@@ -278,13 +283,12 @@ fn stream_city(
     time: Res<Time<Real>>,
     mut stream: ResMut<CityStream>,
     cameras: Query<(&SiteCamera, &Camera)>,
-    mut commands: Commands,
-    mut meshes: ResMut<Assets<Mesh>>,
-    mut images: ResMut<Assets<Image>>,
-    mut materials: ResMut<Assets<CityMaterial>>,
+    others: Query<&HeldBytes>,
+    mut assets: CityAssets,
 ) {
     let views: Vec<View> = cameras.iter().map(|(camera, target)| view_of(camera, target)).collect();
     let stream = &mut *stream;
+    stream.session.set_held_by_host(others.iter().map(|held| held.0 as u64).sum());
     let answers = stream.answers();
     let mut busy = !answers.is_empty();
     for answer in answers {
@@ -311,7 +315,8 @@ fn stream_city(
             Answer::Decoded(id, tile) => {
                 let Some((tree, _)) = stream.held.remove(&id) else { continue };
                 let (decoded, resident) = (tile.bytes(), tile.resident_bytes());
-                let entities = upload(*tile, &mut commands, &mut meshes, &mut images, &mut materials);
+                stream.problems.extend_from_slice(&tile.problems);
+                let entities = upload(*tile, &mut assets);
                 stream.held.insert(id, (tree, Held::Entities(entities)));
                 stream.handle(Event::Decoded(id, decoded));
                 stream.handle(Event::Uploaded(id, resident));
@@ -321,7 +326,7 @@ fn stream_city(
     let todo = stream.session.update(&views, time.elapsed_secs_f64());
     busy |= !todo.is_empty();
     for command in todo {
-        stream.run(command, &mut commands);
+        stream.run(command, &mut assets.commands);
     }
     let stats = stream.session.stats();
     busy |= stats.fetching + stats.decoding > 0;
@@ -340,20 +345,15 @@ fn view_of(camera: &SiteCamera, target: &Camera) -> View {
     }
 }
 
-fn upload(
-    tile: DecodedTile,
-    commands: &mut Commands,
-    meshes: &mut Assets<Mesh>,
-    images: &mut Assets<Image>,
-    materials: &mut Assets<CityMaterial>,
-) -> Vec<Entity> {
+fn upload(tile: DecodedTile, assets: &mut CityAssets) -> Vec<Entity> {
     let site_from_content = tile.site_from_content;
+    let drapes: Vec<Handle<Image>> = tile.drapes.into_iter().map(|drape| assets.add_image(drape.image())).collect();
     let mut entities = Vec::with_capacity(tile.parts.len());
     for part in tile.parts {
-        let looks = part.looks.clone();
-        let entity = spawn_city_part(commands, meshes, images, materials, &part.mesh, looks, site_from_content);
+        let drape = part.drape.and_then(|number| drapes.get(number).cloned());
+        let entity = assets.spawn(&part.mesh, part.looks.clone(), drape, site_from_content);
         let bounds = mesh_box(&part.mesh);
-        commands.entity(entity).insert((
+        assets.commands.entity(entity).insert((
             PartObjects {
                 features: tile.features.clone(),
                 low: bounds.min().into(),
