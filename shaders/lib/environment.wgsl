@@ -28,6 +28,18 @@ fn hash(n: vec3<u32>) -> f32 {
     return f32(v.x >> 8u) / 16777216.0;
 }
 
+// Smooth noise between 0 and 1 on a lattice of unit cells that repeats after `period` cells (a power of two).
+fn lattice_noise(p: vec2<f32>, period: i32, salt: u32) -> f32 {
+    let cell = vec2<i32>(floor(p));
+    let f = fract(p);
+    let t = f * f * (3.0 - 2.0 * f);
+    let a = vec2<u32>(cell & vec2(period - 1));
+    let b = vec2<u32>((cell + 1) & vec2(period - 1));
+    let south = mix(hash(vec3(a.x, a.y, salt)), hash(vec3(b.x, a.y, salt)), t.x);
+    let north = mix(hash(vec3(a.x, b.y, salt)), hash(vec3(b.x, b.y, salt)), t.x);
+    return mix(south, north, t.y);
+}
+
 // Colour of the clear sky in a direction; below the horizon it stays that of the horizon.
 fn sky_color(env: Environment, direction: vec3<f32>) -> vec3<f32> {
     let up = max(direction.z, 0.0);

@@ -11,6 +11,9 @@ const FACADE: u32 = 32u;
 const DATA_COLOR: u32 = 64u;
 const GLOWS: u32 = 128u;
 const WATER: u32 = 256u;
+const GROUND: u32 = 512u;
+// Of a face, not of an object: too narrow for a window. Twin of `city_mesh` in src/engine/city_material/part.rs.
+const NARROW: u32 = 32768u;
 
 struct ObjectTexel {
     color: vec4<f32>,

@@ -14,8 +14,11 @@ fn ripples(place: vec2<f32>, seconds: f32, footprint: f32) -> vec2<f32> {
     for (var i = 0; i < 5; i += 1) {
         let wave = waves[i];
         let number = 6.2831853 / wave.z;
+        // Crests bend: without it the sun lies on the water in straight rows.
+        let across = dot(place, vec2(-wave.y, wave.x)) * number;
+        let bend = 1.4 * sin(across * 0.31 + f32(i) * 1.7) + 0.8 * sin(across * 0.117 + dot(place, wave.xy) * number * 0.073);
         // Deep water: the speed goes with the root of the length.
-        let phase = dot(place, wave.xy) * number - seconds * sqrt(9.81 * number);
+        let phase = dot(place, wave.xy) * number + bend - seconds * sqrt(9.81 * number);
         slope += wave.xy * (wave.w * cos(phase) * (1.0 - smoothstep(0.12, 0.36, footprint / wave.z)));
     }
     return slope;
@@ -24,7 +27,9 @@ fn ripples(place: vec2<f32>, seconds: f32, footprint: f32) -> vec2<f32> {
 // Colour of a water surface whose body has the colour `body`. `direction` from the eye, site axes.
 fn surface(env: Environment, body: vec3<f32>, place: vec2<f32>, direction: vec3<f32>, footprint: f32, shadow: f32) -> vec3<f32> {
     let slope = ripples(place, env.sky_ambient.w, footprint);
-    let normal = normalize(vec3(-slope, 1.0));
+    // Gusts: calmer and rougher patches of some hundred metres.
+    let gust = 0.75 + 0.25 * sin(place.x * 0.0131 + 1.3 * sin(place.y * 0.0097)) * sin(place.y * 0.0173 + 1.1 * sin(place.x * 0.0059));
+    let normal = normalize(vec3(-slope * gust, 1.0));
     let mirrored = reflect(direction, normal);
     let sky = sky_color(env, normalize(vec3(mirrored.xy, max(mirrored.z, 0.02))));
     // Schlick's fit to Fresnel's equations for water (refractive index 1.33).
@@ -33,5 +38,5 @@ fn surface(env: Environment, body: vec3<f32>, place: vec2<f32>, direction: vec3<
     let sharpness = mix(420.0, 60.0, smoothstep(0.2, 8.0, footprint));
     let glint = pow(max(dot(mirrored, env.light_direction.xyz), 0.0), sharpness) * shadow;
     return lit(env, body, vec3(0.0, 0.0, 1.0), shadow, 1.0) * (1.0 - fresnel) + sky * fresnel
-        + env.light_color.rgb * glint * mix(1.6, 0.7, smoothstep(0.2, 8.0, footprint));
+        + env.light_color.rgb * glint * mix(1.2, 0.5, smoothstep(0.2, 8.0, footprint));
 }

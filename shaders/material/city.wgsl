@@ -54,7 +54,7 @@ fn vertex(in: Vertex) -> Varyings {
     out.place = vec3(air::site_from_render((world_from_local * vec4(position, 0.0)).xyz).xy, position.z - texel.base);
     out.normal = air::site_from_render((world_from_local * vec4(in.normal.xyz, 0.0)).xyz);
     out.color = mix(in.color.rgb, texel.color.rgb * in.color.rgb, texel.color.a);
-    out.flags_and_seed = texel.flags | (texel.seed << 16u);
+    out.flags_and_seed = texel.flags | select(0u, looks::NARROW, in.normal.w > 0.5) | (texel.seed << 16u);
 #ifdef DRAPED
     out.coordinate = in.coordinate;
 #endif
@@ -68,6 +68,16 @@ fn sun_shadow(world: vec3<f32>, normal_in_render: vec3<f32>, pixel: vec2<f32>) -
     let view_z = dot(vec4(view_bindings::view.view_from_world[0].z, view_bindings::view.view_from_world[1].z,
         view_bindings::view.view_from_world[2].z, view_bindings::view.view_from_world[3].z), vec4(world, 1.0));
     return shadows::fetch_directional_shadow(0u, vec4(world, 1.0), normal_in_render, view_z, pixel);
+}
+
+// Bare ground is never of one colour: patches of 128, 32 and 4 m, each until a pixel covers them. The lattices repeat with
+// the 4 096 m of the pattern's origin.
+fn ground_tint(place: vec2<f32>, footprint: f32) -> vec3<f32> {
+    let wide = (air::lattice_noise(place / 128.0, 32, 5u) - 0.5) * (1.0 - smoothstep(20.0, 60.0, footprint));
+    let middle = (air::lattice_noise(place / 32.0, 128, 6u) - 0.5) * (1.0 - smoothstep(6.0, 16.0, footprint));
+    let fine = (air::lattice_noise(place / 4.0, 1024, 7u) - 0.5) * (1.0 - smoothstep(0.7, 2.0, footprint));
+    let dry = wide * 0.9 + middle * 0.7;
+    return (1.0 + 0.30 * fine) * (1.0 + dry * vec3(0.42, 0.22, 0.10)) * (1.0 + 0.25 * middle);
 }
 
 @fragment
@@ -97,7 +107,7 @@ fn fragment(in: Varyings) -> @location(0) vec4<f32> {
         // Neighbours differ a little.
         let tint = air::hash(vec3(seed, 1u, 1u)) - 0.5;
         albedo *= 1.0 + (1.0 - is_data) * vec3(0.16, 0.12, 0.06) * tint * 1.6;
-        if wall > 0.0 {
+        if wall > 0.0 && (flags & looks::NARROW) == 0u {
             let f = facade::facade(env, albedo, along, in.place.z, footprint, seed);
             glass = f.glass * wall * mix(1.0, 0.35, is_data);
             albedo = mix(albedo, f.albedo, wall);
@@ -111,6 +121,10 @@ fn fragment(in: Varyings) -> @location(0) vec4<f32> {
             let grain = (air::hash(cell) - 0.5) * (1.0 - smoothstep(0.6, 2.4, roof_footprint));
             albedo = mix(albedo, albedo * roof * (1.0 + 0.10 * grain), (1.0 - is_data) * 0.85);
         }
+    }
+
+    if (flags & looks::GROUND) != 0u && roof_footprint < 60.0 {
+        albedo *= ground_tint(air::site_from_render(in.world).xy + env.pattern_origin.xy, roof_footprint);
     }
 
     // Streets are darker than roofs: a cheap occlusion by height above the foot.

@@ -5,6 +5,20 @@
 
 @group(#{MATERIAL_BIND_GROUP}) @binding(0) var<uniform> env: Environment;
 
+// Share of thin high cloud in a direction above the horizon: four sizes of noise, drawn out along the wind.
+fn cirrus(direction: vec3<f32>, seconds: f32) -> f32 {
+    let dome = direction.xy / (direction.z + 0.16);
+    var p = vec2(dome.x * 0.94 + dome.y * 0.34, (dome.y * 0.94 - dome.x * 0.34) * 2.3) * 1.15 + vec2(seconds * 0.0015, 0.0);
+    var sum = 0.0;
+    var share = 0.5;
+    for (var i = 0u; i < 4u; i += 1u) {
+        sum += share * air::lattice_noise(p + 64.0, 256, i);
+        p = vec2(p.x * 1.9 + p.y * 0.5, p.y * 1.9 - p.x * 0.5) + 7.3;
+        share *= 0.5;
+    }
+    return smoothstep(0.46, 0.80, sum) * smoothstep(0.015, 0.20, direction.z);
+}
+
 struct Varyings {
     @builtin(position) clip: vec4<f32>,
     @location(0) ndc: vec2<f32>,
@@ -25,8 +39,15 @@ fn fragment(in: Varyings) -> @location(0) vec4<f32> {
     // Far below the horizon where nothing is drawn: the haze darkens towards the ground.
     color *= mix(0.72, 1.0, smoothstep(-0.35, 0.0, direction.z));
     let angle = dot(direction, env.sun_direction.xyz);
+    var cloud = 0.0;
+    if direction.z > 0.015 {
+        cloud = cirrus(direction, env.sky_ambient.w);
+        let forward = max(angle, 0.0);
+        let bright = env.sky_ambient.rgb * 0.9 + env.light_color.rgb * (0.20 + 0.25 * forward * forward * forward);
+        color = mix(color, max(bright, color), cloud * 0.62);
+    }
     let disc = smoothstep(0.99996, 0.999985, angle) * smoothstep(-0.02, 0.0, direction.z);
-    color += vec3(1.0, 0.86, 0.66) * disc * env.glow_color.w;
+    color += vec3(1.0, 0.86, 0.66) * disc * env.glow_color.w * (1.0 - 0.6 * cloud);
 
     let night = env.light_color.w;
     if night > 0.05 && direction.z > 0.0 {
@@ -35,7 +56,7 @@ fn fragment(in: Varyings) -> @location(0) vec4<f32> {
         let h = air::hash(vec3<u32>(vec3<i32>(n) + 4096));
         let center = n + 0.5 + 0.3 * (vec3(air::hash(vec3<u32>(vec3<i32>(n) + 77)), h, 1.0 - h) - 0.5);
         let star = step(0.9965, h) * (1.0 - smoothstep(0.10, 0.42, distance(cell, center)));
-        color += vec3(0.75, 0.82, 1.0) * star * night * smoothstep(0.03, 0.35, direction.z) * mix(0.25, 0.9, fract(h * 977.0));
+        color += vec3(0.75, 0.82, 1.0) * star * night * (1.0 - cloud) * smoothstep(0.03, 0.35, direction.z) * mix(0.25, 0.9, fract(h * 977.0));
     }
     return air::finish(color, in.clip.xy);
 }

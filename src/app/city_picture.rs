@@ -117,8 +117,8 @@ pub fn draw_city(
     Ok((picture, painter.stats()))
 }
 
-/// Puts a city into an engine's world: its stream, the place and the time of its sun, and a plain ground where it has no
-/// terrain.
+/// Puts a city into an engine's world: its stream, the place and the time of its sun, and a plain ground: under a city
+/// without terrain, and around a terrain, so that the world does not end where the terrain does.
 pub fn show_city(world: &mut World, stream: CityStream, time: Option<Timestamp>) {
     let anchor = stream.site().anchor();
     let bounds = stream.bounds_in_site();
@@ -127,8 +127,8 @@ pub fn show_city(world: &mut World, stream: CityStream, time: Option<Timestamp>)
         environment.anchor = anchor;
         environment.time = time;
     }
-    if !stream.manifest().terrain && !bounds.is_empty() {
-        let center = bounds.center().truncate().extend(bounds.min.z);
+    if !bounds.is_empty() {
+        let center = bounds.center().truncate().extend(stream.lowest_ground_m().unwrap_or(bounds.min.z));
         // The system takes nothing that could be missing.
         let _ = world.run_system_cached_with(spawn_ground, plain_ground(center));
     }

@@ -39,6 +39,8 @@ impl ObjectFlags {
     pub const GLOWS: Self = Self(128);
     /// Water seen from above: ripples, sky and sun in it.
     pub const WATER: Self = Self(256);
+    /// Bare ground: patches of lighter and darker earth.
+    pub const GROUND: Self = Self(512);
 
     /// Both.
     pub const fn with(self, other: Self) -> Self {

@@ -44,8 +44,9 @@ pub fn mesh_gpu_bytes(mesh: &geometry::Mesh) -> usize {
 pub fn city_mesh(mesh: &geometry::Mesh) -> Mesh {
     let count = mesh.positions.len();
     let positions: Vec<[f32; 3]> = mesh.positions.iter().map(|p| p.to_array()).collect();
-    let normal = |n: &Vec3| [byte(n.x), byte(n.y), byte(n.z), 0];
-    let mut normals: Vec<[i8; 4]> = mesh.normals.iter().map(normal).collect();
+    let narrow = narrow(mesh);
+    let normal = |(n, narrow): (&Vec3, &bool)| [byte(n.x), byte(n.y), byte(n.z), if *narrow { 127 } else { 0 }];
+    let mut normals: Vec<[i8; 4]> = mesh.normals.iter().zip(&narrow).map(normal).collect();
     normals.resize(count, [0, 0, 127, 0]);
     let mut objects = mesh.feature_ids.clone();
     objects.resize(count, 0);
@@ -63,6 +64,27 @@ pub fn city_mesh(mesh: &geometry::Mesh) -> Mesh {
     let mut coordinates: Vec<[f32; 2]> = mesh.texture_coordinates.iter().map(|uv| uv.to_array()).collect();
     coordinates.resize(count, [0.0; 2]);
     bare.with_inserted_attribute(Mesh::ATTRIBUTE_UV_0, coordinates)
+}
+
+/// Faces narrower than this have no windows: masts, chimneys, the facets of a round corner. Metres.
+const NARROW_M: f32 = 2.2;
+
+/// Which vertices belong to narrow faces only.
+fn narrow(mesh: &geometry::Mesh) -> Vec<bool> {
+    let mut narrow = vec![true; mesh.positions.len()];
+    for triangle in mesh.indices.chunks_exact(3) {
+        let [i, j, k] = [0, 1, 2].map(|n| triangle.get(n).map_or(0, |index| *index as usize));
+        let (Some(a), Some(b), Some(c)) = (mesh.positions.get(i), mesh.positions.get(j), mesh.positions.get(k)) else {
+            continue;
+        };
+        let apart = |p: &Vec3, q: &Vec3| p.truncate().distance_squared(q.truncate());
+        if apart(a, b).max(apart(b, c)).max(apart(c, a)) > NARROW_M * NARROW_M {
+            for vertex in [i, j, k] {
+                narrow.get_mut(vertex).into_iter().for_each(|narrow| *narrow = false);
+            }
+        }
+    }
+    narrow
 }
 
 fn byte(unit: f32) -> i8 {
@@ -116,5 +138,25 @@ impl CityAssets<'_, '_> {
                 SiteTransform { site_from_local: site_from_content },
             ))
             .id()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mast_has_no_windows_and_a_wall_has() {
+        let wall = |wide: f32, first: u32| {
+            let corners = [Vec3::ZERO, Vec3::X * wide, Vec3::new(wide, 0.0, 30.0), Vec3::Z * 30.0];
+            (corners, [0, 1, 2, 0, 2, 3].map(|i| first + i))
+        };
+        let ((mast, mast_indices), (broad, broad_indices)) = (wall(1.8, 0), wall(12.0, 4));
+        let mesh = geometry::Mesh {
+            positions: mast.into_iter().chain(broad).collect(),
+            indices: mast_indices.into_iter().chain(broad_indices).collect(),
+            ..Default::default()
+        };
+        assert_eq!(narrow(&mesh), [true, true, true, true, false, false, false, false]);
     }
 }

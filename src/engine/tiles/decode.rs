@@ -88,7 +88,7 @@ fn decoded_part(
             let row = rows.get(feature).copied().unwrap_or(NO_OBJECT);
             let base_m = feet.get(feature).copied().unwrap_or(0.0);
             if ground.is_some() {
-                let flags = ObjectFlags::default();
+                let flags = if drape.is_none() { ObjectFlags::GROUND } else { ObjectFlags::default() };
                 return ObjectLook { color: [255, 255, 255, 0], flags, base_m: base_m - 100.0, ..Default::default() };
             }
             let mut look = look_of(features, feature, row, base_m);
@@ -151,14 +151,19 @@ const FACADES: [[u8; 3]; 9] = [
     [222, 206, 186],
 ];
 
+/// Paint of containers: blue, red, grey, green, orange, white.
+const CONTAINERS: [[u8; 3]; 6] =
+    [[52, 88, 132], [150, 58, 48], [140, 144, 148], [62, 112, 92], [196, 118, 56], [206, 206, 200]];
+
 fn look_of(features: &FeatureTable, feature: usize, row: u32, base_m: f32) -> ObjectLook {
     let own = if row == NO_OBJECT { feature as u32 } else { row };
     let hash = own.wrapping_mul(0x9E37_79B1) ^ (own >> 15).wrapping_mul(0x85EB_CA77);
     let seed = (hash >> 13) as u16;
-    let class = match features.column("class") {
-        Some(Column::Text(texts)) => texts.get(feature).unwrap_or_default(),
-        _ => "Building",
+    let text = |name: &str| match features.column(name) {
+        Some(Column::Text(texts)) => Some(texts.get(feature).unwrap_or_default()),
+        _ => None,
     };
+    let (class, function) = (text("class").unwrap_or("Building"), text("function").unwrap_or_default());
     let facade = FACADES[hash as usize % FACADES.len()];
     let (color, flags) = match class {
         "" | "Building" | "BuildingPart" | "BuildingConstructiveElement" => (facade, ObjectFlags::FACADE),
@@ -169,7 +174,11 @@ fn look_of(features: &FeatureTable, feature: usize, row: u32, base_m: f32) -> Ob
         "PlantCover" | "SolitaryVegetationObject" => ([84, 118, 66], ObjectFlags::default()),
         "LandUse" | "Park" | "ReliefFeature" | "TINRelief" => ([122, 140, 96], ObjectFlags::default()),
         "Bridge" | "BridgePart" | "Tunnel" => ([172, 172, 170], ObjectFlags::default()),
-        "OtherConstruction" => ([186, 150, 120], ObjectFlags::default()),
+        "OtherConstruction" if function == "crane" => ([196, 84, 52], ObjectFlags::default()),
+        "OtherConstruction" => ([176, 166, 154], ObjectFlags::default()),
+        "CityFurniture" if function == "containers" => {
+            (CONTAINERS[(hash >> 7) as usize % CONTAINERS.len()], ObjectFlags::default())
+        }
         _ => ([190, 192, 196], ObjectFlags::default()),
     };
     ObjectLook { color: [color[0], color[1], color[2], 255], flags, height_factor: 1.0, base_m, seed }

@@ -47,7 +47,7 @@ pub fn plain_ground(center_in_site: DVec3) -> (Mesh, Vec<ObjectLook>, DAffine3) 
     }
     let look = ObjectLook {
         color: [112, 116, 106, 255],
-        flags: ObjectFlags::default(),
+        flags: ObjectFlags::GROUND,
         base_m: -1000.0,
         ..ObjectLook::default()
     };

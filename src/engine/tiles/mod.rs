@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex, mpsc};
 
 use bevy::prelude::*;
 use bevy::tasks::{AsyncComputeTaskPool, IoTaskPool};
-use glam::DAffine3;
+use glam::{DAffine3, DVec3};
 
 use super::city_material::{CityAssets, mesh_box};
 use super::{EngineSystems, SiteCamera};
@@ -88,6 +88,7 @@ pub struct CityStream {
     manifest: Manifest,
     problems: Vec<String>,
     still_frames: usize,
+    lowest_ground_m: Option<f64>,
 }
 
 /// On an entity that is no tile: bytes that it takes, which the city's budget counts too.
@@ -115,6 +116,7 @@ impl CityStream {
             manifest,
             problems: Vec::new(),
             still_frames: 0,
+            lowest_ground_m: None,
         };
         stream.add_tileset("", false)?;
         if stream.manifest.terrain {
@@ -126,6 +128,9 @@ impl CityStream {
     fn add_tileset(&mut self, folder: &str, ground: bool) -> Result<(), StreamError> {
         let bytes = self.source.read(&format!("{folder}tileset.json"), None)?;
         let set = tileset::read(&bytes, folder, &self.site())?;
+        if ground && let Some(shape) = set.tree.shape(set.tree.root()) {
+            self.lowest_ground_m = Some(shape.volume.center_in_site().z - shape.volume.reach_m(DVec3::Z));
+        }
         self.session.add_tree(set.tree)?;
         self.trees.push(Tree { site_from_tile: set.site_from_tile, subtree_levels: set.subtree_levels, ground });
         Ok(())
@@ -149,6 +154,11 @@ impl CityStream {
             |longitude, latitude, height| site.from_geodetic(Geodetic::from_degrees(longitude, latitude, height)).0;
         let sides = [(west, south), (east, south), (east, north), (west, north)];
         Bounds::around(sides.iter().flat_map(|&(lon, lat)| [corner(lon, lat, low), corner(lon, lat, high)]))
+    }
+
+    /// Below every point of the package's terrain, height in the site frame; `None` where it has none.
+    pub fn lowest_ground_m(&self) -> Option<f64> {
+        self.lowest_ground_m
     }
 
     /// Figures of the session now.
