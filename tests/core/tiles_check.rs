@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use veduta::import::Severity;
-use veduta::import::check::{check_schema, check_tileset};
+use veduta::import::check::{check_schema, check_subtree, check_tileset};
 use veduta::streaming::{ByteSource, ByteSourceError, MemorySource};
 
 use crate::shared_data::shared;
@@ -68,6 +68,19 @@ fn tilesets_are_judged_as_the_official_validator_does() {
     };
     let Some((agreed, all)) = agreement("TilesetValidationSpec", check) else { return };
     assert!(agreed >= 134 && all == 141, "{agreed} of {all}");
+}
+
+/// The cases of buffers are subtrees with nothing but buffers. Values of property tables are not judged here.
+#[test]
+fn subtrees_are_judged_as_the_official_validator_does() {
+    let check = |folder: &Path, file: &str| {
+        let found = check_subtree(&Folder(folder.to_owned()), file, 3);
+        found.iter().map(|finding| finding.code.to_owned()).collect()
+    };
+    for (spec, count) in [("SubtreeValidationSpec", 43), ("BinaryBufferStructureSpec", 25)] {
+        let Some(found) = agreement(spec, check) else { return };
+        assert_eq!(found, (count, count), "{spec}");
+    }
 }
 
 /// Over every case that is a tileset, those of extensions among them. Extensions' own bodies (S2, MAXAR_*, NGA_gpm) are not read

@@ -1,14 +1,15 @@
 //! What is wrong with a tileset, for `veduta check`.
 //!
-//! `tileset` reads `tileset.json` and walks its tiles and external tilesets, `schema` reads metadata schemas and
-//! `metadata` the values given for them, `subtrees` follows an
-//! implicit tiling through its subtree files, `contents` opens what tiles show. Each writes [`Diagnostic`]s through `findings`,
-//! whose codes are the issue types of the official 3D Tiles validator.
+//! `tileset` reads `tileset.json` and walks its tiles and external tilesets, `schema` reads metadata schemas and `metadata` the
+//! values given for them, `subtrees` follows an implicit tiling through its subtree files (each read by `subtree_file`), `contents`
+//! opens what tiles show. Each writes [`Diagnostic`]s through `findings`, whose codes are the issue types of the official 3D Tiles
+//! validator.
 
 mod contents;
 mod findings;
 mod metadata;
 mod schema;
+mod subtree_file;
 mod subtrees;
 mod tileset;
 
@@ -23,6 +24,16 @@ use findings::Findings;
 pub fn check_tileset(source: &dyn ByteSource, root: &str) -> Vec<Diagnostic> {
     let mut findings = Findings::new(root);
     tileset::check_file(source, &mut findings, &mut Vec::new());
+    findings.found
+}
+
+/// Every problem of one subtree file of a quadtree cut into subtrees of `levels`, in its binary or JSON form.
+pub fn check_subtree(source: &dyn ByteSource, name: &str, levels: u32) -> Vec<Diagnostic> {
+    let mut findings = Findings::new(name);
+    match source.read(name, None) {
+        Ok(bytes) => subtree_file::check(source, name, &bytes, levels, &mut findings),
+        Err(error) => findings.error("IO_ERROR", "", error.to_string()),
+    }
     findings.found
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value as Json};
 
 use super::findings::Findings;
-use super::{contents, resolve};
+use super::{contents, resolve, subtree_file};
 use crate::formats::tiles3d::{Subtree, SubtreeError, cells, morton_index};
 use crate::streaming::ByteSource;
 
@@ -124,6 +124,11 @@ impl Implicit<'_> {
                     continue;
                 }
             };
+            let before = findings.errors();
+            subtree_file::check(self.source, &name, &bytes, self.subtree_levels, findings);
+            if findings.errors() > before {
+                continue;
+            }
             match Subtree::decode(&bytes, self.subtree_levels) {
                 Ok(subtree) => {
                     let boxes = self.check_tiles(&subtree, &name, root, above, findings);
