@@ -22,6 +22,15 @@ pub enum GeodesyError {
         /// City CRS that are known, as the end of the sentence; empty where there are none.
         known: String,
     },
+    /// PROJ is there without a database that it can read.
+    #[error(
+        "PROJ cannot read its database proj.db, so it knows no EPSG code: unset PROJ_DATA and PROJ_LIB to use the one that is \
+         built in, or set PROJ_DATA to the folder of PROJ 9.6 or later ({cause})"
+    )]
+    NoDatabase {
+        /// What PROJ said.
+        cause: String,
+    },
     /// Both are known, but not the way between them.
     #[error("there is no coordinate operation from {from} to {to}: {cause}")]
     NoOperation {

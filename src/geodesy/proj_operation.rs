@@ -22,6 +22,10 @@ impl ProjOperation {
     pub fn new(source: &CrsId, target: &CrsId) -> Result<Self, GeodesyError> {
         for crs in [source, target] {
             if Proj::new(&plane(crs)).is_err() {
+                // WGS 84 is in every database: without it, there is none.
+                if let Err(cause) = Proj::new("EPSG:4326") {
+                    return Err(GeodesyError::NoDatabase { cause: cause.to_string() });
+                }
                 return Err(GeodesyError::UnknownCrs { crs: crs.to_string(), known: String::new() });
             }
         }

@@ -208,3 +208,29 @@ fn proj_strings_are_crs() {
     let nonsense: CrsId = "+proj=nothing".parse().unwrap();
     assert!(registry.operation(&nonsense, &CrsId::wgs84()).is_err());
 }
+
+/// A folder in `PROJ_DATA` wins over the database that is built in; one that is no database is told with what to do.
+#[test]
+fn a_database_that_cannot_be_read_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join("one.geojson");
+    let ring = "[[155000,463000],[155010,463000],[155010,463010],[155000,463000]]";
+    let feature = format!(
+        r#"{{"type":"Feature","id":"a","properties":{{"height":5}},"geometry":{{"type":"Polygon","coordinates":[{ring}]}}}}"#
+    );
+    std::fs::write(&source, format!(r#"{{"type":"FeatureCollection","features":[{feature}]}}"#)).unwrap();
+    let import = |name: &str, data: &std::path::Path| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_veduta"));
+        command.arg("import").arg(&source).args(["--crs", "EPSG:28992", "-o"]).arg(folder.path().join(name));
+        command.env_remove("PROJ_LIB").env("PROJ_DATA", data).output().unwrap()
+    };
+    // A folder without a database leaves the one that is built in.
+    let fine = import("fine.city", &folder.path().join("none"));
+    assert!(fine.status.success(), "{}", String::from_utf8_lossy(&fine.stderr));
+    std::fs::write(folder.path().join("proj.db"), "no database").unwrap();
+    let refused = import("refused.city", folder.path());
+    let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(1), "{told}");
+    assert!(told.contains("proj.db") && told.contains("unset PROJ_DATA"), "{told}");
+    assert!(!folder.path().join("refused.city").exists());
+}

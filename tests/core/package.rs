@@ -196,6 +196,41 @@ fn a_tree_that_would_overflow_the_stack_is_refused() {
     assert!(error.contains("too deep") && error.ends_with("index/tree"), "{error}");
 }
 
+/// Footprints one by one and all at once are the same; ends of rows that run backwards or out of the file are told.
+#[test]
+fn footprints_are_read_by_offset() {
+    let objects = buildings(300);
+    let few = open(&objects);
+    let rings = |city: &City| (0..300).map(|row| city.table().footprint(row).unwrap()).collect::<Vec<_>>();
+    let before = rings(&few);
+    assert!(before.iter().any(|rings| rings.is_empty()) && before.iter().any(|rings| rings.len() == 1));
+    let ring = [(10.0, 10.0), (770.0, 10.0), (10.0, 770.0), (300.0, 300.0)].map(DVec2::from).to_vec();
+    few.query(&Query { area: Some(Area::Polygon(ring)), ..Query::default() }).unwrap();
+    assert_eq!(rings(&few), before);
+    for damage in [0_u64, u64::MAX, 1 << 40] {
+        let mut files = package(&objects);
+        files.get_mut("objects/footprints").unwrap()[8..16].copy_from_slice(&damage.to_le_bytes());
+        let city = City::open(Arc::new(MemorySource::from_iter(files))).unwrap();
+        assert!((1..=2).any(|row| city.table().footprint(row).is_err()), "{damage}");
+    }
+}
+
+/// Every kind of question is timed, with a clock that ticks a millisecond each time it is looked at.
+#[test]
+fn questions_are_timed() {
+    let ticks = std::cell::Cell::new(0.0);
+    let now = || {
+        ticks.set(ticks.get() + 1e-3);
+        ticks.get()
+    };
+    let bench = veduta::package::bench_queries(&open(&buildings(500)), &now).unwrap();
+    assert_eq!((bench.objects, bench.questions.len()), (500, 10));
+    for time in &bench.questions {
+        assert!((time.median_ms - 1.0).abs() < 1e-6 && (time.first_ms - 1.0).abs() < 1e-6, "{time:?}");
+        assert!(time.mean_rows > 0.0, "{time:?}");
+    }
+}
+
 #[test]
 fn levels_and_parts_are_kept() {
     let object = |id: &str, parent: Option<&str>, level| CityObject {
