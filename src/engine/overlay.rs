@@ -114,6 +114,8 @@ struct LabelNode {
     place_in_site: DVec3,
     /// About how wide its plate is, pixels.
     width: f32,
+    /// Its place in the list: those before it come first.
+    order: usize,
 }
 
 const FONT: &[u8] = include_bytes!("../../assets/fonts/NotoSansSC-subset.otf");
@@ -164,7 +166,7 @@ fn rebuild(mut commands: Commands, overlay: Res<Overlay>, face: Res<Face>, old: 
     let root = Node { width: percent(100), height: percent(100), position_type: PositionType::Absolute, ..default() };
     commands.spawn((OverlayRoot, root)).with_children(|screen| {
         let words = Words { face: face.0.clone() };
-        overlay.labels.iter().for_each(|label| words.label(screen, label));
+        overlay.labels.iter().enumerate().for_each(|(order, label)| words.label(screen, label, order));
         words.indicators(screen, &overlay.indicators);
         words.alarms(screen, &overlay.alarms);
         if let Some(panel) = &overlay.panel {
@@ -296,7 +298,7 @@ impl Words {
         });
     }
 
-    fn label(&self, screen: &mut ChildSpawnerCommands, label: &Label) {
+    fn label(&self, screen: &mut ChildSpawnerCommands, label: &Label, order: usize) {
         let at = Node {
             position_type: PositionType::Absolute,
             flex_direction: FlexDirection::Column,
@@ -306,7 +308,7 @@ impl Words {
             ..default()
         };
         let width = 22.0 + written_width(&label.text) + written_width(&label.value);
-        screen.spawn((at, LabelNode { place_in_site: label.place_in_site, width })).with_children(|column| {
+        screen.spawn((at, LabelNode { place_in_site: label.place_in_site, width, order })).with_children(|column| {
             let plate = Node {
                 padding: UiRect::axes(px(8), px(3)),
                 column_gap: px(6),
@@ -354,7 +356,9 @@ fn place_labels(
         Rect::from_center_size(place.translation * factor, node.size * factor)
     };
     let mut taken: Vec<Rect> = panels.iter().map(rect).collect();
-    for (label, mut node) in &mut labels {
+    let mut listed: Vec<(&LabelNode, Mut<Node>)> = labels.iter_mut().collect();
+    listed.sort_by_key(|(label, _)| label.order);
+    for (label, mut node) in listed {
         let arm = label.place_in_site - camera.view.place_in_site;
         let depth = arm.dot(camera.view.forward_in_site());
         let x = arm.dot(camera.view.right_in_site()) / (depth * half) * f64::from(size.y);

@@ -127,6 +127,18 @@ fn a_play_writes_what_happened_and_is_the_same_twice() {
 }
 
 #[test]
+fn info_tells_what_a_scenario_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    town(folder);
+    let facts: serde_json::Value =
+        serde_json::from_str(&success(folder, &["info", "town.scenario.toml", "--json"])).unwrap();
+    assert_eq!(facts["variants"], serde_json::json!(["today", "built"]), "{facts}");
+    assert_eq!(facts["indicators"], serde_json::json!(["level", "volume"]), "{facts}");
+    assert!(success(folder, &["info", "town.toml"]).contains("cameras     top"));
+}
+
+#[test]
 fn a_variant_changes_what_is_counted() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();

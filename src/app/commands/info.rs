@@ -1,4 +1,4 @@
-//! `veduta info`: what a package or a source holds.
+//! `veduta info`: what a package, a source or a scene holds.
 
 use std::process::ExitCode;
 
@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use super::{is_package, open_city};
 use crate::app::cli::InfoArgs;
+use crate::app::documents::Documents;
 use crate::import::{Gathered, ImportOptions, recognise};
 use crate::package::Manifest;
 use crate::platform::LocalFiles;
@@ -19,6 +20,9 @@ pub fn run(arguments: &InfoArgs) -> Result<ExitCode> {
             print_manifest(city.manifest());
         }
         return Ok(ExitCode::SUCCESS);
+    }
+    if arguments.path.extension().is_some_and(|extension| extension == "toml") {
+        return scene(arguments);
     }
     let files = LocalFiles::open(&arguments.path)?;
     let importer = recognise(&files)?;
@@ -40,6 +44,44 @@ pub fn run(arguments: &InfoArgs) -> Result<ExitCode> {
         for (code, tally) in &report.tallies {
             println!("  {:?} {code}: {} times", tally.severity, tally.count);
         }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What a scene or scenario holds.
+fn scene(arguments: &InfoArgs) -> Result<ExitCode> {
+    let Documents { scene, scenario, .. } = Documents::open(&arguments.path)?;
+    let names = |all: Vec<&String>| all.into_iter().cloned().collect::<Vec<_>>();
+    let mut parts: Vec<(&str, Vec<String>)> = vec![
+        ("packages", scene.city.packages.clone()),
+        ("layers", names(scene.layers.iter().map(|layer| &layer.name).collect())),
+        ("sources", names(scene.sources.iter().map(|source| &source.name).collect())),
+        ("bindings", names(scene.bindings.iter().map(|binding| &binding.stream).collect())),
+        ("indicators", names(scene.indicators.iter().map(|indicator| &indicator.name).collect())),
+        ("alarms", names(scene.alarms.iter().map(|alarm| &alarm.name).collect())),
+        ("cameras", names(scene.cameras.iter().map(|camera| &camera.name).collect())),
+    ];
+    if let Some(scenario) = &scenario {
+        let times = [&scenario.time.start, &scenario.time.end].into_iter().flatten().cloned();
+        parts.extend([
+            ("time", times.collect()),
+            ("events", scenario.events.iter().map(|event| event.at.clone()).collect()),
+            ("edits", names(scenario.edits.iter().map(|edit| &edit.name).collect())),
+            ("variants", names(scenario.variants.iter().map(|variant| &variant.name).collect())),
+            ("recordings", names(scenario.recordings.iter().map(|recording| &recording.name).collect())),
+            ("simulations", names(scenario.simulations.iter().map(|simulation| &simulation.name).collect())),
+        ]);
+    }
+    let name = scenario.as_ref().map(|scenario| &scenario.name).filter(|name| !name.is_empty()).unwrap_or(&scene.name);
+    if arguments.json {
+        let mut facts = serde_json::Map::from_iter([("name".to_owned(), serde_json::json!(name))]);
+        facts.extend(parts.into_iter().map(|(part, names)| (part.to_owned(), serde_json::json!(names))));
+        println!("{}", serde_json::to_string_pretty(&facts)?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    println!("{name}");
+    for (part, names) in parts.into_iter().filter(|(_, names)| !names.is_empty()) {
+        println!("  {part:<11} {}", names.join(", "));
     }
     Ok(ExitCode::SUCCESS)
 }
