@@ -14,7 +14,7 @@ use crate::live::{
     JsonConnector, Observation, RecordedObservations, ReplayedRecording, SimulatedFeed, SourceIndex, Storm,
 };
 use crate::platform::mqtt::MqttTransport;
-use crate::platform::transport::{BackOff, Inbox, TransportStatus};
+use crate::platform::transport::{BackOff, ConnectionState, Inbox, TransportStatus};
 use crate::quantity::Timestamp;
 use crate::scenario::{CityLive, Happening, LivePart, ObservationFeed, VariantCity};
 use crate::scene::{EventTime, RecordingDocument, ScenarioDocument, SceneDocument, SourceDocument, SourceKind};
@@ -202,6 +202,12 @@ impl LiveFeeds {
     /// State of each connection, by the name of its source.
     pub fn statuses(&self) -> impl Iterator<Item = (&str, TransportStatus)> {
         self.transports.iter().map(|(name, transport)| (name.as_str(), transport.status()))
+    }
+
+    /// A line for each connection that is down: source, cause and address.
+    pub fn troubles(&self) -> Vec<String> {
+        let down = self.statuses().filter(|(_, status)| status.state == ConnectionState::Lost);
+        down.map(|(name, status)| format!("source '{name}': {}", status.cause.unwrap_or_default())).collect()
     }
 
     /// Applies what has come by `now`, as much as a frame can take: connections wait where the time is up.

@@ -186,6 +186,14 @@ impl Stage {
         }
     }
 
+    /// A line for each connection that is down.
+    pub fn troubles(&self) -> Vec<String> {
+        match &self.course {
+            Course::Play(_) => Vec::new(),
+            Course::Live(feeds) => feeds.troubles(),
+        }
+    }
+
     /// Goes to an instant: in a play any, in the present only on what its feeds can tell.
     pub fn seek(&mut self, time: Timestamp) {
         match &mut self.course {

@@ -218,7 +218,10 @@ fn alarms(stage: &Stage) -> Vec<AlarmLine> {
     let by_event = by_event.map(|alarm| (alarm.since, alarm.message.clone(), grave(alarm.severity)));
     let mut lines: Vec<(Timestamp, String, Severity)> = by_value.chain(by_event).collect();
     lines.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
-    lines.into_iter().take(MOST_ALARMS).map(|(_, text, severity)| AlarmLine { text, severity }).collect()
+    let lines = lines.into_iter().map(|(_, text, severity)| AlarmLine { text, severity });
+    // A connection that is down comes first: what it brought is old.
+    let down = stage.troubles().into_iter().map(|text| AlarmLine { text, severity: Severity::Unknown });
+    down.chain(lines).take(MOST_ALARMS).collect()
 }
 
 fn time_bar(stage: &mut Stage) -> Option<TimeBar> {

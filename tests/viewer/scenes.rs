@@ -98,6 +98,22 @@ height = "0.4 + power / 80"
 }
 
 #[test]
+fn a_broker_that_is_down_is_told_and_the_picture_comes() {
+    let folder = tempfile::tempdir().unwrap();
+    let scene = format!(
+        "format_version = 1\n[city]\npackages = ['{}']\n[[source]]\nname = 'broker'\nkind = 'mqtt'\nurl = 'mqtt://127.0.0.1:9'\ntopics = ['#']\n",
+        demo_package().display()
+    );
+    fs::write(folder.path().join("live.toml"), scene).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_veduta"));
+    command.current_dir(folder.path()).args(["render", "live.toml", "-o", "live.png", "--size", "64x36"]);
+    let output = command.output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && folder.path().join("live.png").is_file(), "{stderr}");
+    assert!(stderr.contains("veduta: source 'broker': ") && stderr.contains("127.0.0.1:9"), "{stderr}");
+}
+
+#[test]
 fn a_night_in_the_demo_city() {
     let folder = tempfile::tempdir().unwrap();
     let path = demo_documents(folder.path(), "", "");

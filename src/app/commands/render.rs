@@ -28,7 +28,10 @@ pub fn run(arguments: &RenderArgs) -> Result<ExitCode> {
     let time = arguments.at.as_deref().map(Timestamp::parse).transpose()?;
     match (time, &mut stage.course) {
         (Some(time), _) => stage.seek(time),
-        (None, Course::Live(feeds)) if !feeds.is_empty() => feeds.settle(LIVE_WAIT, &wall_clock),
+        (None, Course::Live(feeds)) if !feeds.is_empty() => {
+            feeds.settle(LIVE_WAIT, &wall_clock);
+            feeds.troubles().iter().for_each(|trouble| eprintln!("veduta: {trouble}"));
+        }
         (None, _) => {}
     }
     compute_runs(&mut stage, &Interrupt::default())?;
