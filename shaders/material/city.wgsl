@@ -73,8 +73,8 @@ fn sun_shadow(world: vec3<f32>, normal_in_render: vec3<f32>, pixel: vec2<f32>) -
 // Bare ground is never of one colour: patches of 128, 32 and 4 m, each until a pixel covers them. The lattices repeat with
 // the 4 096 m of the pattern's origin.
 fn ground_tint(place: vec2<f32>, footprint: f32) -> vec3<f32> {
-    let wide = (air::lattice_noise(place / 128.0, 32, 5u) - 0.5) * (1.0 - smoothstep(20.0, 60.0, footprint));
-    let middle = (air::lattice_noise(place / 32.0, 128, 6u) - 0.5) * (1.0 - smoothstep(6.0, 16.0, footprint));
+    let wide = (air::lattice_noise(place / 128.0, 32, 5u) - 0.5) * (1.0 - smoothstep(4.0, 14.0, footprint));
+    let middle = (air::lattice_noise(place / 32.0, 128, 6u) - 0.5) * (1.0 - smoothstep(3.0, 10.0, footprint));
     let fine = (air::lattice_noise(place / 4.0, 1024, 7u) - 0.5) * (1.0 - smoothstep(0.7, 2.0, footprint));
     let dry = wide * 0.9 + middle * 0.7;
     return (1.0 + 0.30 * fine) * (1.0 + dry * vec3(0.42, 0.22, 0.10)) * (1.0 + 0.25 * middle);
@@ -123,7 +123,7 @@ fn fragment(in: Varyings) -> @location(0) vec4<f32> {
         }
     }
 
-    if (flags & looks::GROUND) != 0u && roof_footprint < 60.0 {
+    if (flags & looks::GROUND) != 0u && roof_footprint < 14.0 {
         albedo *= ground_tint(air::site_from_render(in.world).xy + env.pattern_origin.xy, roof_footprint);
     }
 
