@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 
 use super::commands::demo;
-use crate::import::demo::DemoSize;
+use crate::import::demo::{DemoCity, DemoSize};
 use crate::package::Manifest;
 use crate::scene::{CityDocument, Environment, ScenarioDocument, SceneDocument, read_scenario, read_scene};
 
@@ -56,7 +56,10 @@ impl Documents {
         let [scene, scenario] =
             [include_str!("../../scenes/demo.toml"), include_str!("../../scenes/demo.scenario.toml")];
         let mut scene = read_scene(scene, "scenes/demo.toml", &environment())?;
-        let scenario = read_scenario(scenario, "scenes/demo.scenario.toml", &environment(), Some(&scene))?;
+        let mut scenario = read_scenario(scenario, "scenes/demo.scenario.toml", &environment(), Some(&scene))?;
+        // The document is about the small city; the harbour of a larger one lies elsewhere.
+        let harbour = DemoCity::new(seed, size).harbour_box();
+        scenario.simulations.iter_mut().for_each(|simulation| simulation.bbox = harbour);
         if let Some(demo) = &mut scene.city.demo {
             (demo.seed, demo.size) = (seed, size.name().to_owned());
         }

@@ -93,3 +93,22 @@ fn buildings_stand_on_the_ground() {
     });
     assert!(checked > 1_000);
 }
+
+/// The storm of scenes/demo.scenario.toml falls on the harbour of every size.
+#[test]
+fn the_harbour_box_holds_the_warehouses() {
+    for size in [DemoSize::Small, DemoSize::City] {
+        let city = DemoCity::new(1, size);
+        let [west, south, east, north] = city.harbour_box();
+        let mut warehouses = 0;
+        city.for_each(&mut |object| {
+            if object.id.starts_with("bldg-harbour-") {
+                let place = city.site().to_geodetic(veduta::geodesy::SitePoint(object.bounds().center()));
+                let (lon, lat) = (place.longitude_rad.to_degrees(), place.latitude_rad.to_degrees());
+                assert!(lon > west && lon < east && lat > south && lat < north, "{}: {lon}, {lat}", object.id);
+                warehouses += 1;
+            }
+        });
+        assert!(warehouses > 3, "{size:?}");
+    }
+}

@@ -19,7 +19,7 @@ mod sensors;
 mod streets;
 
 use crate::city::{CimLevel, CityObject, LodShape, Value};
-use crate::geodesy::SiteFrame;
+use crate::geodesy::{SiteFrame, SitePoint};
 use crate::geometry::{HeightGrid, Shape};
 use plan::Plan;
 
@@ -75,6 +75,18 @@ impl DemoCity {
     /// The ground, beds of waters included.
     pub fn ground(&self) -> HeightGrid {
         self.0.height_grid()
+    }
+
+    /// The harbour with the streets behind it, where the demo's storm rains: [west, south, east, north] in degrees.
+    pub fn harbour_box(&self) -> [f64; 4] {
+        let basin = self.0.basin();
+        let middle = basin.center + glam::DVec2::new(0.0, basin.half.y + 60.0);
+        let degrees = |dx: f64, dy: f64| {
+            let place = self.0.site.to_geodetic(SitePoint((middle + glam::DVec2::new(dx, dy)).extend(0.0)));
+            (place.longitude_rad.to_degrees(), place.latitude_rad.to_degrees())
+        };
+        let ((west, south), (east, north)) = (degrees(-420.0, -330.0), degrees(420.0, 330.0));
+        [west, south, east, north]
     }
 
     /// Hands every object to `take`, parents before their parts, always in the same order.
