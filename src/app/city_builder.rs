@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use crate::city::{CityObject, Value};
 use crate::geodesy::{CrsRegistry, SiteFrame, SitePoint};
 use crate::geometry::{Bounds, HeightGrid};
-use crate::import::terrain::{Imagery, write_terrain};
+use crate::import::terrain::{Imagery, TerrainReport, write_terrain};
 use crate::import::tiler::{TilerOptions, TilingReport, tile_city};
 use crate::package::{
     AttributeSummary, HEIGHT_GRID_FILE, Manifest, PackageSink, SourceSummary, encode_height_grid, sort_objects,
@@ -32,13 +32,20 @@ pub struct CityDraft {
     pub imagery: Option<Imagery>,
 }
 
-/// Writes the package; of objects with the same id the first is kept. Returns the manifest, what the tiler made, and the ids
-/// that were there twice.
-pub fn write_city(
-    mut draft: CityDraft,
-    registry: &CrsRegistry,
-    sink: &mut dyn PackageSink,
-) -> Result<(Manifest, TilingReport, Vec<String>)> {
+/// What was written.
+pub struct Written {
+    /// The package's manifest.
+    pub manifest: Manifest,
+    /// What the tiler made of the objects.
+    pub tiling: TilingReport,
+    /// What was made of the ground.
+    pub terrain: Option<TerrainReport>,
+    /// Identifiers that were there before; their objects are left out.
+    pub twice: Vec<String>,
+}
+
+/// Writes the package; of objects with the same id the first is kept.
+pub fn write_city(mut draft: CityDraft, registry: &CrsRegistry, sink: &mut dyn PackageSink) -> Result<Written> {
     sort_objects(&mut draft.objects);
     let mut twice = Vec::new();
     draft.objects.dedup_by(|next, kept| {
@@ -51,14 +58,15 @@ pub fn write_city(
     let row = |index: usize| index as u32;
     let tiling = tile_city(&draft.objects, &row, &draft.site, &TilerOptions::default(), sink)?;
     write_objects(&draft.objects, sink).context("cannot write the object table")?;
+    let mut terrain = None;
     if let Some(ground) = &draft.ground {
-        write_terrain(ground, &draft.site, registry, draft.imagery.as_ref(), sink)
-            .context("cannot write the terrain")?;
+        let report = write_terrain(ground, &draft.site, registry, draft.imagery.as_ref(), sink);
+        terrain = Some(report.context("cannot write the terrain")?);
         sink.write(HEIGHT_GRID_FILE, &encode_height_grid(ground)?)?;
     }
     let manifest = manifest(&draft, &tiling);
     sink.write(Manifest::NAME, manifest.write()?.as_bytes())?;
-    Ok((manifest, tiling, twice))
+    Ok(Written { manifest, tiling, terrain, twice })
 }
 
 fn manifest(draft: &CityDraft, tiling: &TilingReport) -> Manifest {

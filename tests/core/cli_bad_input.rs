@@ -147,7 +147,8 @@ fn damaged_terrain_is_found() {
         (content, 0),
         (content, 400),
     ] {
-        success(folder, &["import", "dem.tif", "-o", "land.city"]);
+        let said = success(folder, &["import", "dem.tif", "-o", "land.city"]);
+        assert!(said.contains("ground: "), "{said}");
         success(folder, &["check", "land.city"]);
         cut(folder.join("land.city").join(name), length);
         let checked = veduta(folder, &["check", "land.city"]);

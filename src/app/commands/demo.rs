@@ -78,7 +78,7 @@ fn make(seed: u64, size: DemoSize, path: &Path) -> Result<Manifest> {
         ground: Some(city.ground()),
         imagery: None,
     };
-    let (manifest, ..) = write_city(draft, &CrsRegistry::default(), &mut sink)?;
+    let manifest = write_city(draft, &CrsRegistry::default(), &mut sink)?.manifest;
     sink.commit()?;
     Ok(manifest)
 }

@@ -10,11 +10,12 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::import_plan::{Job, Plan, hash, stop_if};
 use super::rasters::Rasters;
-use crate::app::city_builder::{CityDraft, write_city};
+use crate::app::city_builder::{CityDraft, Written, write_city};
 use crate::app::cli::ImportArgs;
 use crate::city::CityObject;
 use crate::geodesy::{CrsRegistry, Separation, SiteFrame};
 use crate::geometry::HeightGrid;
+use crate::import::terrain::TerrainReport;
 use crate::import::{
     Gathered, ImportError, ObjectSink, Placement, SourceFrame, SourceObject, SourceReport, anchor, recognise,
 };
@@ -59,7 +60,7 @@ pub fn run(arguments: &ImportArgs) -> Result<ExitCode> {
     let sources = reads.iter().map(|read| read.summary.clone()).chain(rasters.summaries()).collect();
     let settings = plan.settings.clone();
     let draft = CityDraft { name, site, objects, settings, sources, ground, imagery: rasters.imagery() };
-    let (manifest, tiling, twice) = write_city(draft, registry, &mut folder)?;
+    let Written { manifest, tiling, terrain, twice } = write_city(draft, registry, &mut folder)?;
     stop_if(&interrupt)?;
     folder.commit()?;
     let reports: Vec<(&SourceReport, f64)> = reads.iter().map(|read| (&read.report, read.seconds)).collect();
@@ -67,12 +68,18 @@ pub fn run(arguments: &ImportArgs) -> Result<ExitCode> {
         print_json(&manifest, &reports, &twice)?;
     } else {
         print(&reports, &twice)?;
+        let ground = |report: TerrainReport| {
+            let pictured =
+                if report.textured > 0 { format!(", {} with a picture", report.textured) } else { String::new() };
+            format!("; ground: {} triangles, {} tiles{pictured},", report.triangles, report.tiles)
+        };
         println!(
-            "{}: {} objects, {} triangles, {} tiles in {:.1} s",
+            "{}: {} objects, {} triangles, {} tiles{} in {:.1} s",
             arguments.output.display(),
             manifest.objects,
             manifest.triangles,
             tiling.leaves + tiling.inner,
+            terrain.map(ground).unwrap_or_default(),
             begin.elapsed().as_secs_f64()
         );
     }
