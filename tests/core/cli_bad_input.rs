@@ -28,7 +28,7 @@ fn a_cut_package_table_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     fs::write(folder.join("town.geojson"), FOOTPRINTS).unwrap();
-    let query = ["query", "town.city", "--bbox", "120,30,122,32", "--where", "height > 1", "--text", "tower"];
+    let query = ["query", "town.city", "--bbox", "121.0025,30,122,32", "--where", "height > 1", "--text", "tower"];
     for (table, length) in [
         ("city.toml", 0),
         ("city.toml", 40),
