@@ -147,7 +147,7 @@ pub fn overview(world: &World) -> CameraView {
     let Some(bounds) = bounds else { return CameraView::default() };
     let wide = bounds.size().truncate().max_element();
     let target = bounds.center().truncate().extend(bounds.min.z);
-    let eye = target + DVec3::new(-0.36, -0.56, 0.24) * wide.max(200.0);
+    let eye = target + DVec3::new(-0.23, -0.36, 0.17) * wide.max(300.0);
     CameraView::looking_at(eye, target)
 }
 
