@@ -3,6 +3,7 @@
 use glam::DVec3;
 
 use super::stage::Stage;
+use crate::engine::CameraView;
 use crate::indicator::ObjectTree;
 use crate::scene::Effect;
 
@@ -62,8 +63,9 @@ impl LabelBook {
         Self { layers, ..Self::default() }
     }
 
-    /// The words that are to be seen from a place in the site.
-    pub fn words(&mut self, stage: &Stage, eye_in_site: DVec3) -> Vec<Words> {
+    /// The words that are to be seen in a view: of those who may have words the nearest in sight.
+    pub fn words(&mut self, stage: &Stage, view: &CameraView) -> Vec<Words> {
+        let eye_in_site = view.place_in_site;
         let slots = stage.live().latest().slot_count();
         if slots != self.slots {
             self.live.rows = live_rows(stage);
@@ -76,6 +78,7 @@ impl LabelBook {
                 .iter()
                 .map(|(row, place)| (place.distance_squared(eye_in_site), *row, *place))
                 .filter(|(distance, ..)| *distance <= candidates.within_m * candidates.within_m)
+                .filter(|(.., place)| is_in_sight(view, *place))
                 .collect();
             let limit = candidates.limit.min(near.len());
             if limit < near.len() {
@@ -91,6 +94,13 @@ impl LabelBook {
         }
         words
     }
+}
+
+/// Whether a place is in the picture, or a little beside it; for pictures up to twice as wide as high.
+fn is_in_sight(view: &CameraView, place_in_site: DVec3) -> bool {
+    let arm = place_in_site - view.place_in_site;
+    let reach = arm.dot(view.forward_in_site()) * (view.vertical_field_of_view_rad * 0.5).tan();
+    reach > 0.0 && arm.dot(view.up_in_site()).abs() < reach && arm.dot(view.right_in_site()).abs() < 2.0 * reach
 }
 
 /// Objects with a live value whose effects write words.

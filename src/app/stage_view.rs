@@ -52,7 +52,7 @@ fn change_of(style: &ObjectStyle) -> ObjectChange {
 struct Shown {
     state: CityState,
     labels: LabelBook,
-    eye: glam::DVec3,
+    view: Option<CameraView>,
     time: Option<Timestamp>,
     /// Of each run: its ground, and the frame that is drawn.
     waters: Vec<(Arc<Vec<f32>>, Option<usize>)>,
@@ -65,13 +65,7 @@ pub fn put_on(world: &mut World, stage: &SharedStage) -> anyhow::Result<()> {
     let waters = held.runs.iter().map(|run| (bed_in_site(run, &held.site()), None)).collect();
     world.resource_mut::<AddedObjects>().set(added_parts(&held)?);
     drop(held);
-    world.insert_resource(Shown {
-        state: CityState::default(),
-        labels,
-        eye: glam::DVec3::INFINITY,
-        time: None,
-        waters,
-    });
+    world.insert_resource(Shown { state: CityState::default(), labels, view: None, time: None, waters });
     world.resource_mut::<ObjectChanges>().set_base(Arc::new(stage.clone()));
     world.insert_resource(OnStage(stage.clone()));
     show_stage(world);
@@ -82,7 +76,7 @@ pub fn put_on(world: &mut World, stage: &SharedStage) -> anyhow::Result<()> {
 pub fn show_stage(world: &mut World) {
     let Some(OnStage(shared)) = world.get_resource::<OnStage>().cloned() else { return };
     let mut stage = shared.lock();
-    let eye = world.query::<&SiteCamera>().iter(world).next().map(|camera| camera.view.place_in_site);
+    let view = world.query::<&SiteCamera>().iter(world).next().map(|camera| camera.view);
     let time = stage.time();
     let rows = stage.take_changed_rows();
     let Some(mut shown) = world.remove_resource::<Shown>() else { return };
@@ -100,10 +94,9 @@ pub fn show_stage(world: &mut World) {
     {
         environment.time = sun;
     }
-    let moved = eye.is_some_and(|eye| eye.distance(shown.eye) > 20.0);
-    let labels = (changed || moved).then(|| {
-        shown.eye = eye.unwrap_or(shown.eye);
-        let words = shown.labels.words(&stage, shown.eye);
+    let labels = view.filter(|view| changed || has_moved(shown.view.as_ref(), view)).map(|view| {
+        shown.view = Some(view);
+        let words = shown.labels.words(&stage, &view);
         words.into_iter().map(|words| label(&stage, words)).collect::<Vec<_>>()
     });
     let anew = changed || shown.time != Some(time);
@@ -125,6 +118,14 @@ pub fn show_stage(world: &mut World) {
     show_water(world, &stage, &mut shown.waters);
     drop(stage);
     world.insert_resource(shown);
+}
+
+/// Whether a camera stands or looks elsewhere, by so much that other objects may carry the words.
+fn has_moved(before: Option<&CameraView>, now: &CameraView) -> bool {
+    before.is_none_or(|before| {
+        before.place_in_site.distance(now.place_in_site) > 20.0
+            || before.forward_in_site().dot(now.forward_in_site()) < 0.999
+    })
 }
 
 /// Draws the frame of each run that holds now.

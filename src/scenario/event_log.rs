@@ -77,9 +77,10 @@ impl HappeningKind {
             Self::Event(Action::Camera { camera, flight_s }) => {
                 row("camera", "", "flight_s", flight_s.to_string(), none(), camera)
             }
-            Self::Event(Action::Message { text, for_s }) => {
+            Self::Event(Action::Message { text, for_s }) if *for_s > 0.0 => {
                 row("message", "", "for_s", for_s.to_string(), none(), text)
             }
+            Self::Event(Action::Message { text, .. }) => row("message", "", "", none(), none(), text),
             Self::AlarmRaised { alarm, object, severity, message, value } => {
                 row("alarm_raised", object, alarm, value.to_string(), severity_word(*severity), message)
             }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::cli::{FOOTPRINTS, failure, success};
+use crate::cli::{FOOTPRINTS, failure, success, veduta};
 use crate::shared_data::shared;
 
 const SCENE: &str = r#"format_version = 1
@@ -136,6 +136,24 @@ fn info_tells_what_a_scenario_holds() {
     assert_eq!(facts["variants"], serde_json::json!(["today", "built"]), "{facts}");
     assert_eq!(facts["indicators"], serde_json::json!(["level", "volume"]), "{facts}");
     assert!(success(folder, &["info", "town.toml"]).contains("cameras     top"));
+}
+
+#[test]
+fn check_finds_what_the_city_does_not_have() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    town(folder);
+    assert!(success(folder, &["check", "town.scenario.toml"]).contains("0 errors"));
+    let told = |from: &str, to: &str| {
+        fs::write(folder.join("wrong.toml"), SCENE.replace(from, to)).unwrap();
+        let output = veduta(folder, &["check", "wrong.toml"]);
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let line = told("sum(height)", "sum(hieght)");
+    assert!(line.contains("'hieght'") && line.contains("did you mean 'height'"), "{line}");
+    let line = told("town.city", "gone.city");
+    assert!(line.contains("no city package is there: gone.city"), "{line}");
 }
 
 #[test]

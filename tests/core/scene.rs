@@ -336,10 +336,10 @@ fn hostile_texts_end_in_an_error() {
 #[test]
 fn truncated_anywhere_it_is_read_or_refused() {
     for (end, _) in SCENE.char_indices().step_by(7) {
-        let _ = read_scene(&SCENE[..end], "s.toml", &environment);
+        let _ = read_scene(&SCENE[..end], "s.toml", &environment());
     }
     for (end, _) in SCENARIO.char_indices().step_by(7) {
-        let _ = read_scenario(&SCENARIO[..end], "p.toml", &environment, None);
+        let _ = read_scenario(&SCENARIO[..end], "p.toml", &environment(), None);
     }
 }
 
@@ -353,7 +353,7 @@ proptest! {
         let Some((key, _)) = lines[number].split_once(" = ") else { return Ok(()) };
         let changed = format!("{key} = {value}");
         let text: Vec<&str> = lines.iter().enumerate().map(|(i, l)| if i == number { changed.as_str() } else { l }).collect();
-        if let Err(error) = read_scene(&text.join("\n"), "s.toml", &environment) {
+        if let Err(error) = read_scene(&text.join("\n"), "s.toml", &environment()) {
             prop_assert!(!error.problems.is_empty());
             prop_assert!(error.problems.iter().all(|p| p.line >= 1 && p.line <= lines.len()));
             let elsewhere = error.problems.iter().filter(|p| p.line != number + 1).count();
@@ -363,6 +363,6 @@ proptest! {
 
     #[test]
     fn any_text_at_all_ends(text in "\\PC{0,200}") {
-        let _ = read_scene(&text, "s.toml", &environment);
+        let _ = read_scene(&text, "s.toml", &environment());
     }
 }

@@ -1,6 +1,6 @@
 //! `veduta check`: every problem of a source, package, scene or scenario, with its place.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -8,11 +8,13 @@ use anyhow::{Context, Result};
 
 use super::{is_package, open_city};
 use crate::app::cli::CheckArgs;
+use crate::app::documents::Documents;
+use crate::city::{AggregateExpression, Expression, did_you_mean};
 use crate::import::check::check_tileset;
 use crate::import::{Gathered, ImportOptions, Severity, recognise};
-use crate::package::{City, HEIGHT_GRID_FILE, Query, decode_height_grid};
+use crate::package::{ALIASES, City, HEIGHT_GRID_FILE, Query, decode_height_grid};
 use crate::platform::{FolderSource, LocalFiles};
-use crate::scene::{DocumentError, Environment, SceneDocument, read_scenario, read_scene};
+use crate::scene::{DocumentError, Environment, EventAction, SceneDocument, StyleSheet, read_scenario, read_scene};
 use crate::streaming::ByteSource;
 
 const TILESET: &str = "tileset.json";
@@ -108,7 +110,8 @@ fn document(path: &Path) -> Result<Vec<Problem>> {
     let environment: Environment = std::env::vars().collect();
     let is_scenario = toml::from_str::<toml::Table>(&text).is_ok_and(|table| table.contains_key("scene"));
     if !is_scenario {
-        return Ok(told(read_scene(&text, &name, &environment).err()));
+        let problems = told(read_scene(&text, &name, &environment).err());
+        return if problems.is_empty() { references(path) } else { Ok(problems) };
     }
     let scenario = match read_scenario(&text, &name, &environment, None) {
         Ok(scenario) => scenario,
@@ -120,7 +123,52 @@ fn document(path: &Path) -> Result<Vec<Problem>> {
         Ok(base) => base,
         Err(error) => return Ok(told(Some(error))),
     };
-    Ok(told(read_scenario(&text, &name, &environment, Some(&base)).err()))
+    let problems = told(read_scenario(&text, &name, &environment, Some(&base)).err());
+    if problems.is_empty() { references(path) } else { Ok(problems) }
+}
+
+/// What a sound document says of a city that the city does not have: the package, and attributes that no object has, no
+/// binding sets and no event sets. A generated city is not made for that.
+fn references(path: &Path) -> Result<Vec<Problem>> {
+    let documents = Documents::open(path)?;
+    if documents.scene.city.demo.is_some() {
+        return Ok(Vec::new());
+    }
+    let error = |text: String| Ok(vec![Problem { error: true, text }]);
+    let package = match documents.package() {
+        Ok(package) if is_package(&package) => package,
+        Ok(package) => return error(format!("no city package is there: {}", package.display())),
+        Err(cause) => return error(format!("{cause:#}")),
+    };
+    let city = open_city(&package)?;
+    let scene = &documents.scene;
+    let events = documents.scenario.iter().flat_map(|scenario| &scenario.events);
+    let set = events.filter_map(|event| match &event.action {
+        EventAction::Set { property, .. } => Some(property.as_str()),
+        _ => None,
+    });
+    let mut known: Vec<&str> = city.table().columns().iter().map(String::as_str).chain(["id"]).collect();
+    known.extend(ALIASES.iter().map(|(alias, _)| *alias));
+    known.extend(scene.bindings.iter().map(|binding| binding.property.as_str()).chain(set));
+    let layers = StyleSheet::of_scene(scene)?;
+    let mut names: BTreeSet<String> = layers.names().into_iter().map(str::to_owned).collect();
+    for indicator in &scene.indicators {
+        let expression = AggregateExpression::parse(&indicator.expression)?;
+        names.extend(expression.member_names().into_iter().map(str::to_owned));
+        if let Some(filter) = &indicator.filter {
+            names.extend(Expression::parse(filter)?.names().iter().cloned());
+        }
+    }
+    let unknown = names.iter().filter(|name| !known.contains(&name.as_str()));
+    let line = |name: &String| Problem {
+        error: true,
+        text: format!(
+            "no object has an attribute '{name}', no binding and no event sets it{}: {}",
+            did_you_mean(name, &known),
+            path.display()
+        ),
+    };
+    Ok(unknown.map(line).collect())
 }
 
 fn told(error: Option<DocumentError>) -> Vec<Problem> {
