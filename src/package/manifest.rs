@@ -42,7 +42,7 @@ pub struct Manifest {
     /// Attributes by name.
     #[serde(default)]
     pub attributes: BTreeMap<String, AttributeSummary>,
-    /// XXH3-128 of the settings of its import, hexadecimal; absent where it was not imported.
+    /// XXH3-128 of the settings of its import, hexadecimal; of a demo city the version of what made it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub settings: String,
     /// What it was made from.
@@ -80,7 +80,7 @@ pub struct SourceSummary {
 
 impl Manifest {
     /// The version of packages that this program reads and writes.
-    pub const FORMAT_VERSION: u32 = 1;
+    pub const FORMAT_VERSION: u32 = 2;
     /// Name of the manifest in a package.
     pub const NAME: &'static str = "city.toml";
 
@@ -131,7 +131,7 @@ mod tests {
     #[test]
     fn reads_what_it_writes_and_says_what_is_wrong() {
         let manifest = Manifest {
-            format_version: 1,
+            format_version: Manifest::FORMAT_VERSION,
             name: "东京 \"T\"".into(),
             anchor: [139.75, 35.68, 0.0],
             extent: Some([139.5, 35.5, 139.9, 35.8, -1.0, 340.0]),
@@ -143,7 +143,7 @@ mod tests {
         assert_eq!(Manifest::read(&text).unwrap(), manifest);
         let error = Manifest::read(&text.replace("objects = 0\ntri", "objects = -1\ntri")).unwrap_err().to_string();
         assert!(error.starts_with("not a city package: line ") && error.ends_with("city.toml"), "{error}");
-        assert!(Manifest::read(&text.replace("format_version = 1", "format_version = 9")).is_err());
+        assert!(Manifest::read(&text.replace("format_version = ", "format_version = 9")).is_err());
         assert!(Manifest::read(&text.replace("139.75", "nan")).is_err());
     }
 }

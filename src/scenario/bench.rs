@@ -134,7 +134,7 @@ fn town(devices: u32) -> Result<VariantCity, PackageError> {
     sort_objects(&mut objects);
     let mut files: BTreeMap<String, Vec<u8>> = BTreeMap::new();
     write_objects(&objects, &mut files)?;
-    let manifest = Manifest { format_version: 1, ..Manifest::default() };
+    let manifest = Manifest { format_version: Manifest::FORMAT_VERSION, ..Manifest::default() };
     files.insert(Manifest::NAME.to_owned(), manifest.write()?.into_bytes());
     let city = City::open(Arc::new(MemorySource::from_iter(files)))?;
     VariantCity::new(Arc::new(city), &CityEdits::default())

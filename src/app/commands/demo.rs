@@ -34,10 +34,12 @@ pub fn run(arguments: &DemoArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The package of a demo city that a scene names; made where it is not there yet.
+/// The package of a demo city that a scene names; made where it is not there yet, or where another version of the program
+/// made it.
 pub fn cached(seed: u64, size: DemoSize) -> Result<PathBuf> {
     let path = package(&cache()?, seed, size);
-    if !path.join(Manifest::NAME).is_file() {
+    let kept = std::fs::read_to_string(path.join(Manifest::NAME)).ok().and_then(|text| Manifest::read(&text).ok());
+    if kept.is_none_or(|kept| kept.settings != DemoCity::VERSION) {
         make(seed, size, &path)?;
     }
     Ok(path)
@@ -73,7 +75,7 @@ fn make(seed: u64, size: DemoSize, path: &Path) -> Result<Manifest> {
         name: "维都市 Veduta City".to_owned(),
         site: city.site(),
         objects,
-        settings: String::new(),
+        settings: DemoCity::VERSION.to_owned(),
         sources: vec![source],
         ground: Some(city.ground()),
         imagery: None,

@@ -62,6 +62,9 @@ impl DemoSize {
 pub struct DemoCity(Plan);
 
 impl DemoCity {
+    /// Raised when a seed gives another city than before.
+    pub const VERSION: &str = "demo 1";
+
     /// The same seed and size give the same city, bit for bit.
     pub fn new(seed: u64, size: DemoSize) -> Self {
         Self(Plan::new(seed, size))
