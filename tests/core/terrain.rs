@@ -164,7 +164,7 @@ fn check_tile(
         let height = site.to_geodetic(SitePoint(point)).ellipsoid_height_m;
         let Some(ground) = ground else { continue };
         // Vertices lie on the ground, or under it where they are a skirt's.
-        assert!(height - ground < 0.2 * error + 2.0, "{uri}: {height} over {ground}");
+        assert!(height - ground < 0.05 * error + 2.0, "{uri}: {height} over {ground}");
     }
     let up = mesh.indices.chunks_exact(3).filter(|t| {
         let [a, b, c] = [0, 1, 2].map(|k| mesh.positions[t[k] as usize]);

@@ -132,6 +132,10 @@ fn tree(grid: &HeightGrid, depth: u32, at: (u32, usize, usize), nodes: &mut Vec<
     known.then_some(index)
 }
 
+/// Tilesets of buildings ask for their children at sixteen pixels of an error that nobody sees as such; ground that is off by
+/// as much would hide rivers and the feet of buildings. Four pixels of it count as sixteen.
+const ERROR_SCALE: f64 = 4.0;
+
 /// Measures the error of each tile; a parent's is never below its children's.
 fn measure(grid: &HeightGrid, nodes: &mut [Node]) {
     let errors = parallel::map(nodes.iter().map(|node| node.patch).collect(), |patch: Patch| patch.error_m(grid));
@@ -257,7 +261,7 @@ fn document(nodes: &[Node], site: &SiteFrame) -> Result<Vec<u8>, TerrainError> {
         let (center, half) = (bounds.center(), bounds.size() * 0.5);
         let volume = json!([center.x, center.y, center.z, half.x, 0.0, 0.0, 0.0, half.y, 0.0, 0.0, 0.0, half.z]);
         let mut tile =
-            json!({ "boundingVolume": { "box": volume }, "geometricError": node.error_m, "refine": "REPLACE" });
+            json!({ "boundingVolume": { "box": volume }, "geometricError": node.error_m * ERROR_SCALE, "refine": "REPLACE" });
         if node.bounds.is_some() {
             tile["content"] = json!({ "uri": content_name(node) });
         }
@@ -273,7 +277,7 @@ fn document(nodes: &[Node], site: &SiteFrame) -> Result<Vec<u8>, TerrainError> {
         return Err(TerrainError::NothingKnown { count: 1 });
     };
     // Without the whole tileset nothing is drawn: the error is as large as the relief.
-    let error = nodes.first().map_or(0.0, |node| node.error_m).max(bounds.size().z);
+    let error = nodes.first().map_or(0.0, |node| node.error_m * ERROR_SCALE).max(bounds.size().z);
     let tileset = json!({ "asset": { "version": "1.1" }, "geometricError": error, "root": root });
     serde_json::to_vec(&tileset).map_err(|error| TerrainError::Tile { cause: error.to_string() })
 }

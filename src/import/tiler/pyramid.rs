@@ -164,8 +164,9 @@ impl Pyramid {
             for (size, cost) in &sizes {
                 left -= cost;
                 if left < 0.0 {
-                    // The largest object is always there: a city does not vanish in the distance.
-                    return if last.is_finite() { last } else { *size };
+                    // The largest object is always there: a city does not vanish in the distance. Things of one size go
+                    // together: the sheets of a river, but for rounding.
+                    return if last.is_finite() { last } else { *size } * 0.999;
                 }
                 last = *size;
             }
