@@ -42,7 +42,8 @@ fn buildings(count: u32) -> Vec<CityObject> {
 fn package(objects: &[CityObject]) -> std::collections::BTreeMap<String, Vec<u8>> {
     let mut files = std::collections::BTreeMap::new();
     write_objects(objects, &mut files).unwrap();
-    let manifest = Manifest { format_version: Manifest::FORMAT_VERSION, anchor: [139.75, 35.68, 30.0], ..Manifest::default() };
+    let manifest =
+        Manifest { format_version: Manifest::FORMAT_VERSION, anchor: [139.75, 35.68, 30.0], ..Manifest::default() };
     files.insert(Manifest::NAME.to_owned(), manifest.write().unwrap().into_bytes());
     files
 }

@@ -1,5 +1,6 @@
 //! The window, on a virtual screen: it opens, plays, picks what is clicked, heeds keys, and ends.
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -23,14 +24,15 @@ impl Drop for Screen {
 }
 
 impl Screen {
-    fn open(number: u32) -> Self {
-        let display = format!(":{number}");
+    /// The server takes a display that is free, and tells its number when it is ready.
+    fn open() -> Self {
         let mut server = Command::new("Xvfb");
-        server.args([&display, "-screen", "0", "1280x720x24", "-nolisten", "tcp"]).stderr(Stdio::null());
-        let server = server.spawn().expect("Xvfb is there: scripts/setup.sh installs it");
-        let socket = format!("/tmp/.X11-unix/X{number}");
-        wait("the virtual screen", || Path::new(&socket).exists());
-        Self { display, server, window: None }
+        server.args(["-displayfd", "1", "-screen", "0", "1280x720x24", "-nolisten", "tcp"]);
+        server.stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut server = server.spawn().expect("Xvfb is there: scripts/setup.sh installs it");
+        let mut number = String::new();
+        BufReader::new(server.stdout.take().unwrap()).read_line(&mut number).unwrap();
+        Self { display: format!(":{}", number.trim()), server, window: None }
     }
 
     fn start(&mut self, arguments: &[&str]) {
@@ -78,7 +80,7 @@ fn changed(a: &RgbaImage, b: &RgbaImage, [left, top, width, height]: [u32; 4]) -
 #[test]
 fn the_demo_plays_in_a_window() {
     let folder = tempfile::tempdir().unwrap();
-    let mut screen = Screen::open(91);
+    let mut screen = Screen::open();
     screen.start(&["demo", "-o", folder.path().to_str().unwrap()]);
     let shot = |name: &str| screen.shot(&Path::new(env!("CARGO_TARGET_TMPDIR")).join(name));
     wait("the window's title", || screen.xdotool(&["search", "--name", "Veduta"]).lines().count() > 0);

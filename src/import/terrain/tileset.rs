@@ -260,8 +260,7 @@ fn document(nodes: &[Node], site: &SiteFrame) -> Result<Vec<u8>, TerrainError> {
         }
         let (center, half) = (bounds.center(), bounds.size() * 0.5);
         let volume = json!([center.x, center.y, center.z, half.x, 0.0, 0.0, 0.0, half.y, 0.0, 0.0, 0.0, half.z]);
-        let mut tile =
-            json!({ "boundingVolume": { "box": volume }, "geometricError": node.error_m * ERROR_SCALE, "refine": "REPLACE" });
+        let mut tile = json!({ "boundingVolume": { "box": volume }, "geometricError": node.error_m * ERROR_SCALE, "refine": "REPLACE" });
         if node.bounds.is_some() {
             tile["content"] = json!({ "uri": content_name(node) });
         }
