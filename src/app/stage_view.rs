@@ -222,7 +222,13 @@ fn alarms(stage: &Stage) -> Vec<AlarmLine> {
     let lines = lines.into_iter().map(|(_, text, severity)| AlarmLine { text, severity });
     // A connection that is down comes first: what it brought is old.
     let down = stage.troubles().into_iter().map(|text| AlarmLine { text, severity: Severity::Unknown });
-    down.chain(lines).take(MOST_ALARMS).collect()
+    let mut shown: Vec<AlarmLine> = down.chain(lines).collect();
+    if shown.len() > MOST_ALARMS {
+        let more = shown.len() + 1 - MOST_ALARMS;
+        shown.truncate(MOST_ALARMS - 1);
+        shown.push(AlarmLine { text: format!("另有 {more} 项 {more} more"), severity: Severity::Unknown });
+    }
+    shown
 }
 
 fn time_bar(stage: &mut Stage) -> Option<TimeBar> {

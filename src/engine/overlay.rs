@@ -265,7 +265,7 @@ impl Words {
         }
         let node = Node { left: px(16), width: px(430), ..card(px(104), Val::Auto) };
         glass(screen, node, |card| {
-            for alarm in alarms.iter().take(6) {
+            for alarm in alarms {
                 let row = Node { column_gap: px(9), align_items: AlignItems::Center, ..default() };
                 card.spawn(row).with_children(|row| {
                     let dot = Node { width: px(8), height: px(8), border_radius: BorderRadius::MAX, ..default() };

@@ -15,6 +15,17 @@ pub enum Severity {
     Error,
 }
 
+impl Severity {
+    /// What became of the record, as a summary says it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Note => "note",
+            Self::Warning => "mended",
+            Self::Error => "left out",
+        }
+    }
+}
+
 /// Where in a source.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Place {

@@ -62,7 +62,9 @@ pub enum ImportError {
         path: String,
     },
     /// No importer knows these files.
-    #[error("no importer knows this source (it reads {known}): {path}")]
+    #[error(
+        "no importer knows this source (there are {known}; GeoTIFF for ground and images, z/x/y folders of images): {path}"
+    )]
     Unknown {
         /// What could have been read.
         known: String,

@@ -44,7 +44,9 @@ pub fn run(arguments: &CheckArgs) -> Result<ExitCode> {
         for problem in &problems {
             println!("{}: {}", if problem.error { "error" } else { "warning" }, problem.text);
         }
-        println!("{}: {errors} errors, {} warnings", path.display(), problems.len() - errors);
+        let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+        let warnings = problems.len() - errors;
+        println!("{}: {}, {}", path.display(), count(errors, "error"), count(warnings, "warning"));
     }
     Ok(if errors == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -192,7 +192,7 @@ fn print(reports: &[(&SourceReport, f64)], twice: &[String]) -> Result<()> {
         )?;
         for (code, tally) in &report.tallies {
             let example = tally.examples.first().map(ToString::to_string).unwrap_or_default();
-            writeln!(out, "  {:?} {code}: {} times, first: {example}", tally.severity, tally.count)?;
+            writeln!(out, "  {} {code}: {} times, first: {example}", tally.severity.word(), tally.count)?;
         }
     }
     if let Some(first) = twice.first() {

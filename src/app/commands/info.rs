@@ -42,7 +42,7 @@ pub fn run(arguments: &InfoArgs) -> Result<ExitCode> {
         println!("  objects   {} from {} records in {} files", report.objects, report.records, report.files);
         println!("  surfaces  {}", report.surfaces);
         for (code, tally) in &report.tallies {
-            println!("  {:?} {code}: {} times", tally.severity, tally.count);
+            println!("  {} {code}: {} times", tally.severity.word(), tally.count);
         }
     }
     Ok(ExitCode::SUCCESS)
