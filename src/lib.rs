@@ -25,3 +25,5 @@ pub mod app;
 #[cfg(feature = "viewer")]
 pub mod engine;
 pub mod platform;
+#[cfg(feature = "server")]
+pub mod service;

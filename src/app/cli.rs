@@ -59,6 +59,9 @@ pub enum Command {
     /// Open a scene or package in a window
     #[command(after_help = "Example: veduta view tokyo.city --memory 1024")]
     View(ViewArgs),
+    /// Serve packages and scenes over HTTP and WebSocket, with the browser viewer
+    #[command(after_help = "Example: veduta serve tokyo.city --listen 127.0.0.1:8080")]
+    Serve(ServeArgs),
     /// Play a scenario in a window, or write its frames, figures and event log
     #[command(after_help = "Example: veduta play scenes/demo.scenario.toml --headless --out run")]
     Play(PlayArgs),
@@ -240,6 +243,16 @@ pub struct ViewArgs {
     /// Full screen, without panels that need a mouse
     #[arg(long)]
     pub kiosk: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// Packages, scenes and scenarios
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// Address and port
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080", env = "VEDUTA_LISTEN")]
+    pub listen: String,
 }
 
 #[derive(Debug, Args)]

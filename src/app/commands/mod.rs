@@ -12,6 +12,11 @@ mod query;
 mod rasters;
 #[cfg(feature = "viewer")]
 mod render;
+#[cfg(feature = "server")]
+mod serve;
+#[cfg(not(feature = "server"))]
+#[path = "serve_absent.rs"]
+mod serve;
 mod simulate;
 #[cfg(feature = "viewer")]
 mod view;
@@ -41,6 +46,7 @@ pub fn run(command: Command) -> Result<ExitCode> {
         Command::Query(arguments) => query::run(&arguments),
         Command::Render(arguments) => viewer::render(&arguments),
         Command::View(arguments) => viewer::view(&arguments),
+        Command::Serve(arguments) => serve::run(&arguments),
         Command::Play(arguments) => play::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
