@@ -14,7 +14,7 @@ mod problem;
 mod published;
 mod status;
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::Router;
 use utoipa::OpenApi;
@@ -28,11 +28,34 @@ pub use published::{Catalogue, Published};
 #[openapi(info(title = "Veduta", description = "A city: objects, tiles, live values, plays."))]
 struct Description;
 
-/// What every endpoint has at hand.
+/// What every endpoint has at hand; clones share it.
 #[derive(Clone)]
 pub struct Service {
-    /// What is served.
-    pub catalogue: Arc<Catalogue>,
+    catalogue: Arc<RwLock<Arc<Catalogue>>>,
+}
+
+impl Service {
+    /// A service of what is served.
+    pub fn new(catalogue: Catalogue) -> Self {
+        Self { catalogue: Arc::new(RwLock::new(Arc::new(catalogue))) }
+    }
+
+    /// What is served now. A request asks once and keeps it: meanwhile it may be replaced.
+    pub fn catalogue(&self) -> Arc<Catalogue> {
+        // Nothing that holds this lock can leave it half written.
+        self.catalogue.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Serves something else from now on; requests under way end with what they began with.
+    pub fn publish(&self, catalogue: Catalogue) {
+        *self.catalogue.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(catalogue);
+    }
+
+    /// A city by its name in addresses.
+    pub fn city(&self, name: &str) -> Result<Arc<Published>, Problem> {
+        let missing = || Problem::new(ProblemKind::NotFound, "no city has this name; /api/city lists them");
+        self.catalogue().cities.get(name).cloned().ok_or_else(missing)
+    }
 }
 
 /// All endpoints with their description in OpenAPI 3.1.

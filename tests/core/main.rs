@@ -32,6 +32,8 @@ mod platform_files;
 mod play;
 mod playback;
 mod scene;
+#[cfg(feature = "server")]
+mod service_world;
 mod shared_data;
 mod streaming;
 mod terrain;

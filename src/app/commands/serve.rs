@@ -12,7 +12,7 @@ use crate::platform::FolderSource;
 use crate::service::{Catalogue, Published, Service, described};
 
 pub fn run(arguments: &ServeArgs) -> Result<ExitCode> {
-    let service = Service { catalogue: Arc::new(catalogue(&arguments.paths)?) };
+    let service = Service::new(catalogue(&arguments.paths)?);
     let runtime = tokio::runtime::Runtime::new().context("cannot start the server's threads")?;
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::bind(&arguments.listen).await;
