@@ -11,7 +11,7 @@ use super::stage::files_of;
 use crate::city::Value;
 use crate::indicator::ObjectTree;
 use crate::live::{
-    JsonConnector, Observation, RecordedObservations, ReplayedRecording, SimulatedFeed, SourceIndex, Storm,
+    Diagnostics, JsonConnector, Observation, RecordedObservations, ReplayedRecording, SimulatedFeed, SourceIndex, Storm,
 };
 use crate::platform::mqtt::MqttTransport;
 use crate::platform::transport::{BackOff, ConnectionState, Inbox, TransportStatus};
@@ -32,6 +32,8 @@ const A_FRAMES_TIME: Duration = Duration::from_millis(6);
 pub struct RecordedFeeds {
     feeds: Vec<(SourceIndex, Box<dyn ObservationFeed>)>,
     streams: Vec<(SourceIndex, Arc<str>, Option<crate::geodesy::Geodetic>)>,
+    /// What could not be read of recordings.
+    faults: Vec<(SourceIndex, Diagnostics)>,
 }
 
 impl RecordedFeeds {
@@ -39,6 +41,9 @@ impl RecordedFeeds {
     pub fn announced(self, mut city: CityLive) -> LivePart {
         for (source, stream, place) in &self.streams {
             city.announce(*source, stream, *place);
+        }
+        for (source, faults) in &self.faults {
+            city.note(*source, faults);
         }
         LivePart::new(city, self.feeds)
     }
@@ -54,7 +59,7 @@ pub fn recorded_feeds(
     zone_s: i32,
 ) -> Result<(Vec<String>, RecordedFeeds)> {
     let mut names: Vec<String> = scene.sources.iter().map(|source| source.name.clone()).collect();
-    let mut made = RecordedFeeds { feeds: Vec::new(), streams: Vec::new() };
+    let mut made = RecordedFeeds { feeds: Vec::new(), streams: Vec::new(), faults: Vec::new() };
     let storms = storms(scenario);
     let start = scenario.time.start.as_deref().and_then(|text| Timestamp::parse(text).ok()).unwrap_or_default();
     for (source, number) in scene.sources.iter().zip(0..).map(|(source, number)| (source, SourceIndex(number))) {
@@ -67,6 +72,7 @@ pub fn recorded_feeds(
             SourceKind::Csv => {
                 let feed = replayed(source, folder, start)?;
                 made.streams.extend(streams_of(&feed).map(|(stream, place)| (number, stream.clone(), *place)));
+                made.faults.push((number, feed.recorded().diagnostics().clone()));
                 made.feeds.push((number, Box::new(feed)));
             }
             SourceKind::Mqtt => {}
@@ -77,6 +83,7 @@ pub fn recorded_feeds(
         names.push(document.name.clone());
         let recorded = read_recording(document, folder)?;
         made.streams.extend(recorded.streams().iter().map(|(stream, place)| (source, stream.clone(), *place)));
+        made.faults.push((source, recorded.diagnostics().clone()));
         made.feeds.push((source, Box::new(recorded)));
     }
     Ok((names, made))
@@ -94,17 +101,7 @@ fn read_recording(document: &RecordingDocument, folder: &Path) -> Result<Recorde
     let stations =
         stations.map(|path| Ok::<_, anyhow::Error>((path.display().to_string(), read(&path)?))).transpose()?;
     let borrowed = stations.as_ref().map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
-    let recorded = RecordedObservations::read(document, &files, borrowed)?;
-    for (kind, fault) in recorded.diagnostics().iter() {
-        tracing::warn!(
-            recording = document.name,
-            "{}: {} times, such as {}",
-            kind.words(),
-            fault.count,
-            fault.examples.join("; ")
-        );
-    }
-    Ok(recorded)
+    Ok(RecordedObservations::read(document, &files, borrowed)?)
 }
 
 /// The recording of a `csv` source, as if its first instant were `begin`.
@@ -176,6 +173,7 @@ impl LiveFeeds {
                 SourceKind::Csv => {
                     let feed = replayed(source, folder, Timestamp::default())?;
                     streams_of(&feed).for_each(|(stream, place)| city.announce(number, stream, *place));
+                    city.note(number, feed.recorded().diagnostics());
                     recordings.push((number, feed));
                 }
             }
@@ -217,6 +215,9 @@ impl LiveFeeds {
         self.city.advance(now, &mut happenings);
         self.ask_own_feeds(now);
         self.city.apply(&self.batch, &mut happenings);
+        for (source, faults) in self.inbox.take_diagnostics() {
+            self.city.note(source, &faults);
+        }
         loop {
             self.batch.clear();
             self.inbox.take(A_BATCH, &mut self.batch);

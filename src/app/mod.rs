@@ -15,6 +15,7 @@ pub mod graphics;
 #[cfg(feature = "viewer")]
 mod labels;
 mod log;
+pub mod losses;
 #[cfg(feature = "viewer")]
 pub mod offscreen;
 mod progress;

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 
 use super::documents::Documents;
 use super::feeds::{LiveFeeds, recorded_feeds};
+use super::losses::Losses;
 use crate::city::Value;
 use crate::geodesy::{Geodetic, SiteFrame};
 use crate::geometry::HeightGrid;
@@ -67,6 +68,8 @@ pub struct Stage {
     /// Seconds by which the city's clocks are ahead of UTC.
     pub zone_s: i32,
     quiet: CityState,
+    /// What was told of observations that are shown nowhere.
+    pub losses: Losses,
 }
 
 /// A stage that a shell shares with what draws it.
@@ -128,6 +131,7 @@ impl Stage {
         };
         let quiet = CityState::default();
         let runs = Vec::new();
+        let losses = Losses::of(&scene, scenario.as_ref());
         Ok(Self {
             scene,
             scenario,
@@ -141,6 +145,7 @@ impl Stage {
             scenario_folder,
             zone_s,
             quiet,
+            losses,
         })
     }
 
@@ -200,17 +205,29 @@ impl Stage {
             Course::Play(play) => play.seek(time),
             Course::Live(feeds) => feeds.jump(time),
         }
+        self.tell_losses();
+    }
+
+    /// Warns of observations that came and are shown nowhere; what was told is told again when it has grown tenfold.
+    pub fn tell_losses(&mut self) {
+        let city = match &self.course {
+            Course::Play(play) => play.live().city(),
+            Course::Live(feeds) => feeds.city(),
+        };
+        self.losses.tell(city.latest().tallies());
     }
 
     /// Lets real time go by, seconds; `now` is the wall clock's. Hands over what happened.
     pub fn advance(&mut self, wall_dt_s: f64, now: Timestamp) -> Vec<Happening> {
-        match &mut self.course {
+        let happenings = match &mut self.course {
             Course::Play(play) => {
                 play.advance(wall_dt_s);
                 play.take_happenings()
             }
             Course::Live(feeds) => feeds.advance(now),
-        }
+        };
+        self.tell_losses();
+        happenings
     }
 
     /// Rows whose look may have changed since the last call.

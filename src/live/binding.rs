@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::pattern::{StreamPattern, Template};
-use super::{LiveError, SourceIndex};
+use super::{FaultKind, LiveError, SourceIndex};
 use crate::geodesy::Geodetic;
 use crate::scene::{BindingDocument, RollupRule};
 
@@ -58,8 +58,8 @@ pub(super) struct Resolution {
     pub targets: Vec<(u32, u16, u16)>,
     /// A binding matches, but the stream has not said yet where it is.
     pub needs_place: bool,
-    /// A binding matches.
-    pub matched: bool,
+    /// Why it sets nothing, where it does not: what the last binding that matches lacks.
+    pub why: FaultKind,
 }
 
 /// All bindings of a scene.
@@ -139,26 +139,29 @@ impl Bindings {
         place: Option<Geodetic>,
         directory: &dyn ObjectDirectory,
     ) -> Resolution {
-        let mut resolution = Resolution { targets: Vec::new(), needs_place: false, matched: false };
+        let mut resolution = Resolution { targets: Vec::new(), needs_place: false, why: FaultKind::NoBinding };
         for (number, binding) in self.bindings.iter().enumerate() {
             if binding.source.is_some_and(|only| only != source) {
                 continue;
             }
             let Some(captures) = binding.pattern.captures(stream) else { continue };
-            resolution.matched = true;
             let row = match &binding.target {
                 Target::Id(template) => template
                     .fill(|name| captures.iter().find(|(n, _)| *n == name).map(|(_, value)| *value))
-                    .and_then(|id| directory.row_of(&id)),
+                    .and_then(|id| directory.row_of(&id))
+                    .ok_or(FaultKind::NoObject),
                 Target::Nearest { class, within_m, at } => match at.or(place) {
-                    Some(place) => directory.nearest(class, place, *within_m),
+                    Some(place) => directory.nearest(class, place, *within_m).ok_or(FaultKind::TooFar),
                     None => {
                         resolution.needs_place = true;
-                        None
+                        Err(FaultKind::NoPlace)
                     }
                 },
             };
-            resolution.targets.extend(row.map(|row| (row, binding.property, number as u16)));
+            match row {
+                Ok(row) => resolution.targets.push((row, binding.property, number as u16)),
+                Err(why) => resolution.why = why,
+            }
         }
         resolution
     }

@@ -21,6 +21,22 @@ pub enum FaultKind {
     BadStream,
     /// A place that is not on the earth.
     BadPlace,
+    /// The mapped time is not there: the instant of receipt was taken, nothing is lost.
+    NoTime,
+    /// No binding matches the stream.
+    NoBinding,
+    /// The binding names an object that the city does not have.
+    NoObject,
+    /// The binding asks for the nearest object, and nothing says where the stream is.
+    NoPlace,
+    /// No object of the binding's class is near enough.
+    TooFar,
+    /// More streams than are remembered.
+    TooManyStreams,
+    /// More than five minutes ahead of the clock.
+    Ahead,
+    /// The binding has a unit or a range, and the value is no number.
+    NotANumber,
 }
 
 impl FaultKind {
@@ -35,7 +51,20 @@ impl FaultKind {
             Self::BadTime => "not a time",
             Self::BadStream => "no usable stream name",
             Self::BadPlace => "not a place on the earth",
+            Self::NoTime => "no time in it, the instant of receipt is taken",
+            Self::NoBinding => "no binding matches the stream",
+            Self::NoObject => "no such object",
+            Self::NoPlace => "no place is known to find the nearest object of",
+            Self::TooFar => "no object near enough",
+            Self::TooManyStreams => "too many streams",
+            Self::Ahead => "from the future",
+            Self::NotANumber => "no number",
         }
+    }
+
+    /// Whether what was met is lost by it.
+    pub fn loses(self) -> bool {
+        self != Self::NoTime
     }
 }
 
@@ -86,6 +115,11 @@ impl Diagnostics {
     /// How often this kind was met.
     pub fn count(&self, kind: FaultKind) -> u64 {
         self.faults.get(&kind).map_or(0, |fault| fault.count)
+    }
+
+    /// How many observations (or messages) were lost.
+    pub fn lost(&self) -> u64 {
+        self.faults.iter().filter(|(kind, _)| kind.loses()).map(|(_, fault)| fault.count).sum()
     }
 
     /// All faults together.

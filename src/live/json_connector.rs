@@ -22,7 +22,7 @@ const KEYS: [&str; 8] = ["stream", "value", "time", "quality", "items", "longitu
 /// - `value`: pointer to the value; the whole payload (or item) where left out. A number, a numeric text, a word or a
 ///   truth value. `null`, NaN and infinities are no values.
 /// - `time`: pointer to RFC 3339 text or to a number since 1970: seconds below 1e11, milliseconds below 1e14, then
-///   microseconds. The instant of receipt where left out.
+///   microseconds. The instant of receipt where the mapping, or a message, leaves it out.
 /// - `stream`: pointer to the name, or a template over the topic: `{1}` its first segment, `{0}` all of it. `{0}` where
 ///   left out.
 /// - `quality`: `good`, `ok`, `valid` or `true` is good, anything else is suspect.
@@ -82,7 +82,8 @@ impl JsonConnector {
         Ok(Self { stream, value, time: get("time"), quality: get("quality"), items: get("items"), place })
     }
 
-    fn observation(&self, message: &Message<'_>, item: &Json, root: &Json) -> Result<Observation, Refusal> {
+    /// An observation, and whether its time was looked for in vain.
+    fn observation(&self, message: &Message<'_>, item: &Json, root: &Json) -> Result<(Observation, bool), Refusal> {
         let find = |pointer: &str| item.pointer(pointer).or_else(|| root.pointer(pointer));
         let need = |pointer: &str| find(pointer).ok_or_else(|| (FaultKind::MissingField, format!("no {pointer}")));
         let stream: Arc<str> = match &self.stream {
@@ -99,9 +100,11 @@ impl JsonConnector {
         let place_of_value = item.pointer(&self.value);
         let value = value(place_of_value.ok_or_else(|| (FaultKind::MissingField, format!("no '{}'", self.value)))?)?;
         let time = match &self.time {
-            Some(pointer) => time(need(pointer)?)?,
-            None => message.received,
+            Some(pointer) => find(pointer).filter(|found| !found.is_null()).map(time).transpose()?,
+            None => None,
         };
+        let no_time = self.time.is_some() && time.is_none();
+        let time = time.unwrap_or(message.received);
         let quality = match self.quality.as_deref().map(find) {
             None => Quality::Good,
             Some(field) => quality(field.unwrap_or(&Json::Null)),
@@ -113,7 +116,7 @@ impl JsonConnector {
             }
             None => None,
         };
-        Ok(Observation { stream, time, value, quality, place })
+        Ok((Observation { stream, time, value, quality, place }, no_time))
     }
 }
 
@@ -131,11 +134,16 @@ impl Connector for JsonConnector {
                 return;
             }
         };
-        let mut take = |item: &Json| match self.observation(message, item, &root) {
-            Ok(observation) => into.observations.push(observation),
-            Err((kind, cause)) => {
-                into.diagnostics
-                    .add(kind, || format!("{}: {cause} in {}", message.topic, shortened(&item.to_string())));
+        let mut take = |item: &Json| {
+            let example = |cause: &str| format!("{}: {cause} in {}", message.topic, shortened(&item.to_string()));
+            match self.observation(message, item, &root) {
+                Ok((observation, no_time)) => {
+                    into.observations.push(observation);
+                    if let (true, Some(pointer)) = (no_time, &self.time) {
+                        into.diagnostics.add(FaultKind::NoTime, || example(&format!("no {pointer}")));
+                    }
+                }
+                Err((kind, cause)) => into.diagnostics.add(kind, || example(&cause)),
             }
         };
         let Some(pointer) = &self.items else { return take(&root) };

@@ -21,6 +21,7 @@ mod queue;
 mod recorded;
 mod simulated;
 mod store;
+mod tally;
 
 pub use bench::{LiveBench, bench_live};
 pub use binding::{Binding, Bindings, ObjectDirectory};
@@ -33,6 +34,7 @@ pub use queue::{ObservationQueue, QueueCounters};
 pub use recorded::{RecordedObservations, ReplayedRecording};
 pub use simulated::{DeviceKind, SimulatedFeed, Storm};
 pub use store::{LatestValue, LiveCity, LiveCounters, LiveSnapshot, Outcome, Reading, ValueState};
+pub use tally::SourceTally;
 
 /// Why a live source or a binding cannot work at all. Bad messages are no errors: they are counted in [`Diagnostics`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::diagnostics::shortened;
-use super::{Binding, Bindings, ObjectDirectory, Observation, Quality, SourceIndex};
+use super::{
+    Binding, Bindings, Diagnostics, FaultKind, ObjectDirectory, Observation, Quality, SourceIndex, SourceTally,
+};
 use crate::city::Value;
 use crate::geodesy::Geodetic;
 use crate::quantity::Timestamp;
@@ -19,7 +20,6 @@ const MOST_STREAMS: usize = 1 << 20;
 const MOST_UNBOUND_STREAMS: usize = 1 << 16;
 /// An observation this far in the future would lock its stream for as long: a sender's clock is wrong.
 const MOST_AHEAD_US: i64 = 300_000_000;
-const MOST_UNBOUND_EXAMPLES: usize = 20;
 
 /// What a value is worth at an instant. Where several hold, the first named here wins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -133,6 +133,8 @@ struct Stream {
     start: u32,
     count: u32,
     needs_place: bool,
+    /// Why it leads nowhere, where it does.
+    why: FaultKind,
 }
 
 /// The latest values of a city. A slot is one property of one object; several streams may lead to one slot, then the
@@ -153,7 +155,8 @@ pub struct LiveCity {
     changed: Vec<u32>,
     deadlines: BinaryHeap<Reverse<(Timestamp, u32)>>,
     counters: LiveCounters,
-    unbound: Vec<String>,
+    /// By source.
+    tallies: Vec<SourceTally>,
 }
 
 impl LiveCity {
@@ -180,7 +183,8 @@ impl LiveCity {
         place: Option<Geodetic>,
         directory: &dyn ObjectDirectory,
     ) {
-        self.stream(source, stream, place, directory);
+        // One that cannot be remembered is told of when it brings something.
+        let _ = self.stream(source, stream, place, directory);
     }
 
     /// Moves the instant forward and finds what became stale by it. An earlier instant is only reached by
@@ -209,14 +213,23 @@ impl LiveCity {
         observation: &Observation,
         directory: &dyn ObjectDirectory,
     ) -> Outcome {
-        let outcome = if observation.time.0 > self.now.0.saturating_add(MOST_AHEAD_US) {
-            Outcome::Ahead
+        let (outcome, reason) = if observation.time.0 > self.now.0.saturating_add(MOST_AHEAD_US) {
+            (Outcome::Ahead, FaultKind::Ahead)
         } else {
             match self.stream(source, &observation.stream, observation.place, directory) {
-                Some((number, stream)) if stream.count > 0 => self.apply_to(number, stream, observation),
-                _ => Outcome::Unbound,
+                Ok((number, stream)) if stream.count > 0 => {
+                    (self.apply_to(number, stream, observation), FaultKind::NotANumber)
+                }
+                Ok((_, stream)) => (Outcome::Unbound, stream.why),
+                Err(why) => (Outcome::Unbound, why),
             }
         };
+        let Observation { stream, time, value, .. } = observation;
+        self.tally(source).count(outcome, reason, || match reason {
+            FaultKind::Ahead => format!("{stream} at {time}"),
+            FaultKind::NotANumber => format!("{stream} is {value}"),
+            _ => stream.to_string(),
+        });
         let counter = match outcome {
             Outcome::Applied => &mut self.counters.applied,
             Outcome::Duplicate => &mut self.counters.duplicate,
@@ -227,6 +240,24 @@ impl LiveCity {
         };
         *counter += 1;
         outcome
+    }
+
+    fn tally(&mut self, source: SourceIndex) -> &mut SourceTally {
+        let at = usize::from(source.0);
+        if self.tallies.len() <= at {
+            self.tallies.resize_with(at + 1, SourceTally::default);
+        }
+        &mut self.tallies[at]
+    }
+
+    /// Counts what never became an observation: messages and records that could not be read.
+    pub fn note(&mut self, source: SourceIndex, faults: &Diagnostics) {
+        self.tally(source).faults.merge(faults);
+    }
+
+    /// What became of everything that came, by source.
+    pub fn tallies(&self) -> &[SourceTally] {
+        &self.tallies
     }
 
     fn apply_to(&mut self, number: u32, stream: Stream, observation: &Observation) -> Outcome {
@@ -287,27 +318,28 @@ impl LiveCity {
         }
     }
 
-    /// The number of a stream and where it leads; resolved once (again when its place becomes known). `None` where too
-    /// many streams are known already.
+    /// The number of a stream and where it leads; resolved once (again when its place becomes known). Why not, where it
+    /// cannot be remembered.
     fn stream(
         &mut self,
         source: SourceIndex,
         name: &Arc<str>,
         place: Option<Geodetic>,
         directory: &dyn ObjectDirectory,
-    ) -> Option<(u32, Stream)> {
+    ) -> Result<(u32, Stream), FaultKind> {
+        let too_many = FaultKind::TooManyStreams;
         let sources = usize::from(source.0) + 1;
         if self.numbers.len() < sources {
             self.numbers.resize_with(sources, HashMap::new);
         }
-        let known = self.numbers.get(usize::from(source.0))?.get(name).copied();
+        let known = self.numbers.get(usize::from(source.0)).and_then(|numbers| numbers.get(name).copied());
         if let Some(number) = known {
-            let stream = *self.streams.get(number as usize)?;
+            let stream = *self.streams.get(number as usize).ok_or(too_many)?;
             if !(stream.needs_place && place.is_some()) {
-                return Some((number, stream));
+                return Ok((number, stream));
             }
         } else if self.streams.len() >= MOST_STREAMS {
-            return None;
+            return Err(too_many);
         }
         let stream = self.resolve(source, name, place, directory);
         let number = known.unwrap_or(self.streams.len() as u32);
@@ -318,14 +350,16 @@ impl LiveCity {
             }
             None => {
                 if stream.count == 0 && self.unbound_streams >= MOST_UNBOUND_STREAMS {
-                    return None;
+                    return Err(stream.why);
                 }
                 self.unbound_streams += usize::from(stream.count == 0);
                 self.streams.push(stream);
-                self.numbers.get_mut(usize::from(source.0))?.insert(name.clone(), number);
+                if let Some(numbers) = self.numbers.get_mut(usize::from(source.0)) {
+                    numbers.insert(name.clone(), number);
+                }
             }
         }
-        Some((number, stream))
+        Ok((number, stream))
     }
 
     fn resolve(
@@ -336,20 +370,13 @@ impl LiveCity {
         directory: &dyn ObjectDirectory,
     ) -> Stream {
         let resolution = self.bindings.resolve(source, name, place, directory);
-        if resolution.targets.is_empty() && self.unbound.len() < MOST_UNBOUND_EXAMPLES {
-            let cause = match (resolution.matched, resolution.needs_place) {
-                (false, _) => "no binding",
-                (true, false) => "no such object",
-                (true, true) => "no place",
-            };
-            self.unbound.push(format!("{}: {cause}", shortened(name)));
-        }
         let start = self.targets.len() as u32;
         for (row, property, binding) in &resolution.targets {
             let slot = self.slot_for(*row, *property, *binding);
             self.targets.push((slot, *binding));
         }
-        Stream { start, count: resolution.targets.len() as u32, needs_place: resolution.needs_place }
+        let (count, why) = (resolution.targets.len() as u32, resolution.why);
+        Stream { start, count, needs_place: resolution.needs_place, why }
     }
 
     fn slot_for(&mut self, row: u32, property: u16, binding: u16) -> u32 {
@@ -416,11 +443,6 @@ impl LiveCity {
             + self.slot_numbers.capacity() * (size_of::<((u32, u16), u32)>() + 1)
             + self.changed.capacity() * size_of::<u32>()
             + self.deadlines.capacity() * size_of::<Reverse<(Timestamp, u32)>>()
-    }
-
-    /// The first streams that lead nowhere, each with the reason.
-    pub fn unbound_examples(&self) -> &[String] {
-        &self.unbound
     }
 
     /// A hash over every value (row, property, instant, value, quality), whatever the order in which the slots were made.

@@ -63,9 +63,9 @@ impl Inbox {
         self.held().queue.counters()
     }
 
-    /// What the connector of a source could not use.
-    pub fn diagnostics(&self, source: SourceIndex) -> Diagnostics {
-        self.held().diagnostics.get(&source).cloned().unwrap_or_default()
+    /// Takes what the connectors could not use since the last call, by source.
+    pub fn take_diagnostics(&self) -> BTreeMap<SourceIndex, Diagnostics> {
+        std::mem::take(&mut self.held().diagnostics)
     }
 }
 

@@ -16,7 +16,7 @@ use super::{ScenarioError, message};
 use crate::city::Value;
 use crate::geodesy::Geodetic;
 use crate::indicator::{AlarmSnapshot, Alarms, Hierarchy, Indicators, ObjectTree, Rollup};
-use crate::live::{Bindings, LiveCity, LiveSnapshot, Observation, SourceIndex, ValueState};
+use crate::live::{Bindings, Diagnostics, LiveCity, LiveSnapshot, Observation, SourceIndex, ValueState};
 use crate::quantity::Timestamp;
 use crate::scene::SceneDocument;
 
@@ -111,6 +111,11 @@ impl CityLive {
     /// Makes a stream known before its first observation: its properties are missing until then.
     pub fn announce(&mut self, source: SourceIndex, stream: &Arc<str>, place: Option<Geodetic>) {
         self.latest.announce(source, stream, place, &*self.objects);
+    }
+
+    /// Counts what of a source never became an observation.
+    pub fn note(&mut self, source: SourceIndex, faults: &Diagnostics) {
+        self.latest.note(source, faults);
     }
 
     /// Moves the instant forward: values become stale, pending alarms are raised.

@@ -96,6 +96,16 @@ fn a_bad_item_does_not_spoil_the_others() {
 }
 
 #[test]
+fn a_message_without_its_time_counts_as_of_its_receipt() {
+    let c = connector(&[("value", "/v"), ("time", "/t")]);
+    for text in [r#"{"v": 1}"#, r#"{"v": 1, "t": null}"#] {
+        let read = decode(&c, "x", text);
+        assert_eq!(read.observations[0].time, seconds(77), "the instant of receipt");
+        assert_eq!((read.diagnostics.count(FaultKind::NoTime), read.diagnostics.lost()), (1, 0), "and it is told");
+    }
+}
+
+#[test]
 fn hostile_payloads_are_counted() {
     let c = connector(&[("value", "/v")]);
     let mut decoded = Decoded::default();
@@ -154,9 +164,16 @@ fn streams_find_their_objects() {
     assert_eq!((value(3, "power"), value(3, "other")), (Some(5.0), None));
     assert_eq!((value(4, "power"), value(4, "other")), (Some(5.0), Some(5.0)));
     assert_eq!((value(5, "pm25"), value(3, "wind")), (Some(5.0), Some(5.0)));
-    let examples = ["p/99: no such object", "q: no binding", "air/1: no place", "air/3: no such object"];
-    assert_eq!(city.unbound_examples(), examples);
     assert_eq!(city.counters().unbound, 4);
+    let told: Vec<_> = city.tallies()[0].not_bound().collect();
+    let expected = [
+        ("no binding matches the stream", 1, Some("q")),
+        ("no such object", 1, Some("p/99")),
+        ("no place is known to find the nearest object of", 1, Some("air/1")),
+        ("no object near enough", 1, Some("air/3")),
+    ];
+    assert_eq!(told, expected);
+    assert_eq!((city.tallies()[0].received(), city.tallies()[0].bound, city.tallies()[1].received()), (8, 4, 1));
 }
 
 #[test]

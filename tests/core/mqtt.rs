@@ -194,7 +194,8 @@ fn values_arrive_and_bind_and_retained_ones_count_once() {
     });
     let counters = subscriber.city.counters();
     assert_eq!((counters.applied, counters.duplicate, counters.unbound), (2, 2, 1));
-    assert_eq!(subscriber.inbox.diagnostics(SOURCE).total(), 1);
+    assert_eq!(subscriber.inbox.take_diagnostics()[&SOURCE].total(), 1);
+    assert!(subscriber.inbox.take_diagnostics().is_empty(), "each is told once");
     let start = Instant::now();
     subscriber.transport.stop();
     assert!(start.elapsed() < Duration::from_secs(6), "stopped");

@@ -126,6 +126,35 @@ fn a_play_writes_what_happened_and_is_the_same_twice() {
     assert!(figures.contains("2026-05-01T01:00:00Z,level,,,m,unknown"), "{figures}");
 }
 
+/// What a recording brings and nothing shows is counted by reason, warned of once each, and summed up at the end.
+#[test]
+fn what_is_bound_to_nothing_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    town(folder);
+    fs::write(folder.join("stations.csv"), "station,lon,lat\nS1,121.0005,31.0005\nS2,122.5,31.0005\n").unwrap();
+    let mut rows = fs::read_to_string(folder.join("levels/S1.csv")).unwrap();
+    rows.push_str("2026-05-01 07:00:00,high\nsoon,1\n");
+    fs::write(folder.join("levels/S1.csv"), rows).unwrap();
+    fs::write(folder.join("levels/S3.csv"), "when,level\n2026-05-01 01:00:00,1\n").unwrap();
+    let output = veduta(folder, &["play", "town.scenario.toml", "--headless", "--out", "run", "--size", "64x36"]);
+    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{stderr}");
+    let facts = fs::read_to_string(folder.join("run/play.json")).unwrap();
+    let facts: serde_json::Value = serde_json::from_str(&facts).unwrap();
+    let expected = serde_json::json!({
+        "no object near enough": 6, "no place is known to find the nearest object of": 1, "not a time": 1, "wrong type": 1,
+    });
+    let source = &facts["sources"][0];
+    assert_eq!((&source["received"], &source["bound"], &source["not_bound"]), (&15.into(), &6.into(), &expected));
+    assert!(stdout.contains("observations: 15 received, 6 bound; not bound: 6 no object near enough"), "{stdout}");
+    for (reason, example) in [("no object near enough", "box/S2/level"), ("not a time", "S1.csv:9: 'soon'")] {
+        let told: Vec<&str> = stderr.lines().filter(|line| line.contains(reason)).collect();
+        assert_eq!(told.len(), 1, "once: {stderr}");
+        assert!(told[0].contains("source 'box'") && told[0].contains(example), "{told:?}");
+    }
+}
+
 #[test]
 fn info_tells_what_a_scenario_holds() {
     let folder = tempfile::tempdir().unwrap();

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::viewer;
 use crate::app::cli::PlayArgs;
 use crate::app::documents::Documents;
+use crate::app::losses::{SourceSummary, in_words};
 use crate::app::progress::Bar;
 use crate::app::runs::runs;
 use crate::app::stage::{SharedStage, Stage};
@@ -32,6 +33,8 @@ struct Summary {
     state_hash: String,
     events: usize,
     observations: u64,
+    /// What became of what each source sent.
+    sources: Vec<SourceSummary>,
     pictures: usize,
     simulations: Vec<SimulationSummary>,
 }
@@ -99,6 +102,9 @@ fn headless(arguments: &PlayArgs, mut stage: Stage) -> Result<()> {
         summary.steps,
         begin.elapsed().as_secs_f64()
     );
+    if !summary.sources.is_empty() {
+        println!("{}", in_words(&summary.sources));
+    }
     Ok(())
 }
 
@@ -135,6 +141,7 @@ fn play_to(stage: &mut Stage, time: Timestamp, log: &mut EventLog) {
         log.add(play.take_happenings());
     }
     log.add(play.take_happenings());
+    stage.tell_losses();
 }
 
 #[derive(Default)]
@@ -166,6 +173,7 @@ impl Written {
         });
         let simulations = simulations.collect();
         let observations = stage.live().latest().counters().applied;
+        let sources = stage.losses.summary(stage.live().latest().tallies());
         let scenario = arguments.scene.path.display().to_string();
         let (variant, events, pictures) = (arguments.scene.variant.clone(), self.log.happenings().len(), self.pictures);
         let at = |time: Timestamp| time.to_string();
@@ -173,6 +181,18 @@ impl Written {
             let hash = format!("{:016x}", play.state_hash());
             (at(play.timeline().start()), at(play.timeline().end()), play.step_number(), hash)
         });
-        Summary { scenario, variant, start, end, steps, state_hash, events, observations, pictures, simulations }
+        Summary {
+            scenario,
+            variant,
+            start,
+            end,
+            steps,
+            state_hash,
+            events,
+            observations,
+            sources,
+            pictures,
+            simulations,
+        }
     }
 }

@@ -31,6 +31,7 @@ pub fn run(arguments: &RenderArgs) -> Result<ExitCode> {
         (None, Course::Live(feeds)) if !feeds.is_empty() => {
             feeds.settle(LIVE_WAIT, &wall_clock);
             feeds.troubles().iter().for_each(|trouble| eprintln!("veduta: {trouble}"));
+            stage.tell_losses();
         }
         (None, _) => {}
     }
