@@ -21,6 +21,10 @@ pub trait ObjectTree {
     fn row_count(&self) -> u32;
     /// The object that this one is part of.
     fn parent(&self, row: u32) -> Option<u32>;
+    /// Whether it is there at all: what a variant takes away keeps its row and counts in nothing.
+    fn is_there(&self, _row: u32) -> bool {
+        true
+    }
     /// Its class.
     fn class(&self, row: u32) -> &str;
     /// The objects in a polygon, [longitude, latitude] in degrees.

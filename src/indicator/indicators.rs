@@ -353,15 +353,15 @@ fn compile(
     let matching = document.filter.as_ref().map(|filter| tree.matching(filter)).transpose();
     let matching = matching.map_err(|cause| IndicatorError::Members { cause, indicator: name() })?.map(only);
     let inside = document.area.as_ref().map(|area| only(tree.rows_in(area)));
-    let members = match (matching, inside) {
-        (Some(a), Some(b)) => Some(a.into_iter().zip(b).map(|(a, b)| a && b).collect()),
-        (a, b) => a.or(b),
-    };
+    let there: Vec<u32> = (0..tree.row_count()).filter(|row| tree.is_there(*row)).collect();
+    let there = (there.len() < count).then(|| only(there));
+    let both = |a: Vec<bool>, b: Vec<bool>| a.into_iter().zip(b).map(|(a, b)| a && b).collect();
+    let members = [matching, inside, there].into_iter().flatten().reduce(both);
     let (mut groups, mut group_of_row) = (Vec::new(), BTreeMap::new());
     match &document.per {
         None => groups.push(Group { row: None, span: 0..u32::MAX, value: None }),
         Some(class) => {
-            for row in (0..tree.row_count()).filter(|row| tree.class(*row) == class) {
+            for row in (0..tree.row_count()).filter(|row| tree.class(*row) == class && tree.is_there(*row)) {
                 group_of_row.insert(row, groups.len() as u32);
                 groups.push(Group { row: Some(row), span: hierarchy.span(row), value: None });
             }

@@ -27,7 +27,13 @@ impl VariantCity {
     pub fn new(city: Arc<City>, edits: &CityEdits) -> Result<Self, PackageError> {
         city.table().class(0)?;
         city.table().parent(0)?;
-        let removed = edits.removed.iter().filter_map(|id| city.table().row(id)).collect();
+        let mut removed = BTreeSet::new();
+        let mut left: Vec<u32> = edits.removed.iter().filter_map(|id| city.table().row(id)).collect();
+        while let Some(row) = left.pop() {
+            if removed.insert(row) {
+                left.extend(city.table().children(row)?);
+            }
+        }
         let model = |model: &AddedModel| CityObject {
             id: model.id.clone(),
             class: "Building".into(),
@@ -43,7 +49,7 @@ impl VariantCity {
         &self.city
     }
 
-    /// Rows of the package's objects that are gone.
+    /// Rows of the package's objects that are gone: what an edit removes, with all that is in it.
     pub fn removed(&self) -> &BTreeSet<u32> {
         &self.removed
     }
@@ -127,6 +133,10 @@ impl ObjectTree for VariantCity {
     fn rows_in(&self, area: &[[f64; 2]]) -> Vec<u32> {
         let corners = area.iter().map(|[longitude, latitude]| self.city.plane_from_degrees(*longitude, *latitude));
         let area = Area::Polygon(corners.collect());
+    fn is_there(&self, row: u32) -> bool {
+        !self.removed.contains(&row)
+    }
+
         let own =
             (self.city.table().rows()..self.row_count()).filter(|row| area.touches(&[corners_of(self.bounds(*row))]));
         let query = Query { area: Some(area.clone()), ..Query::default() };

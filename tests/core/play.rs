@@ -27,6 +27,13 @@ name = "volume"
 expression = "sum(height)"
 [[alarm]]
 name = "flooded"
+[[indicator]]
+name = "buildings"
+expression = "count()"
+[[indicator]]
+name = "each"
+expression = "count()"
+per = "Building"
 message = "{name}: {format(value, 1)} m"
 property = "level"
 above = 1.5
@@ -163,7 +170,7 @@ fn info_tells_what_a_scenario_holds() {
     let facts: serde_json::Value =
         serde_json::from_str(&success(folder, &["info", "town.scenario.toml", "--json"])).unwrap();
     assert_eq!(facts["variants"], serde_json::json!(["today", "built"]), "{facts}");
-    assert_eq!(facts["indicators"], serde_json::json!(["level", "volume"]), "{facts}");
+    assert_eq!(facts["indicators"], serde_json::json!(["level", "volume", "buildings", "each"]), "{facts}");
     assert!(success(folder, &["info", "town.toml"]).contains("cameras     top"));
 }
 
@@ -213,6 +220,8 @@ fn what_cannot_be_played_says_why() {
     assert!(line.contains("has no simulation"), "{line}");
     fs::remove_dir_all(folder.join("levels")).unwrap();
     let line = failure(folder, &["play", "town.scenario.toml", "--headless", "--out", "x"]);
+    assert!(figures.contains("2026-04-30T16:00:00Z,buildings,,3,"), "three and the new one, without 'b': {figures}");
+    assert!(figures.contains(",each,new,1,") && !figures.contains(",each,b,"), "{figures}");
     assert!(line.contains("levels/*.csv"), "{line}");
     let storm = "[[simulation]]\nname = \"storm\"\nkind = \"flood\"\nbbox = [121.0, 31.0, 121.001, 31.001]\ncell_m = 5\nduration_s = 60\noutput_s = 30\nrain_mm_h = [[0, 50]]\n";
     fs::write(folder.join("storm.scenario.toml"), SCENARIO.replace("[report]", &format!("{storm}[report]"))).unwrap();
