@@ -4,6 +4,7 @@
 mod cli;
 mod cli_bad_input;
 mod demo;
+mod docs_scenes;
 mod flood;
 mod geodesy;
 mod geodesy_gie;
