@@ -13,8 +13,8 @@ pub enum GeodesyError {
     },
     /// The CRS is well written but neither the registry nor the backend knows it.
     #[error(
-        "the coordinate reference system {crs} is not known here; give one that is with --crs, or describe it as a city CRS \
-         under [city.crs]{known}"
+        "the coordinate reference system {crs} is not known here; give one that is with --crs, or describe it as a city CRS, \
+         [crs.NAME] of an import recipe{known}"
     )]
     UnknownCrs {
         /// The CRS.

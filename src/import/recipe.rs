@@ -152,6 +152,7 @@ pub fn read_recipe(text: &str, file_name: &str, environment: &Environment) -> Re
         });
         let options = ImportOptions {
             crs,
+            crs_where_unsaid: None,
             heights_above,
             height_attribute: source.height_attribute,
             storey_attribute: source.storey_attribute,

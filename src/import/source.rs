@@ -72,8 +72,10 @@ impl SourceFiles for MemoryFiles {
 /// it itself.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ImportOptions {
-    /// The CRS of the coordinates, over what the source says (`EPSG:28992`).
+    /// The CRS of the coordinates, over what the source says (`EPSG:28992`): a recipe insists.
     pub crs: Option<CrsId>,
+    /// The CRS of a source that does not say it: `--crs`.
+    pub crs_where_unsaid: Option<CrsId>,
     /// What heights are above, over what the source says.
     pub heights_above: Option<HeightsAbove>,
     /// The attribute that holds the height of a building above its ground, in metres.
@@ -94,6 +96,31 @@ pub struct ImportOptions {
     pub layers: Vec<String>,
     /// This zoom level of a tile pyramid instead of the finest.
     pub zoom: Option<u8>,
+}
+
+impl ImportOptions {
+    /// The CRS of a source of which `stated` says it and where, and how it is known; `None` where nobody says it. An error
+    /// where the source says another one than `--crs`: which of the two is wrong only the user knows.
+    pub fn settle_crs(
+        &self,
+        stated: Option<(CrsId, &str)>,
+        path: &str,
+    ) -> Result<Option<(CrsId, String)>, ImportError> {
+        // The same but for the order of axes, which coordinates in files settle themselves.
+        let plain = |crs: &CrsId| if crs.as_str() == "OGC:CRS84" { CrsId::wgs84() } else { crs.clone() };
+        match (&self.crs, stated, &self.crs_where_unsaid) {
+            (Some(crs), ..) => Ok(Some((crs.clone(), "the recipe".to_owned()))),
+            (None, Some((said, by)), Some(told)) if plain(&said) != plain(told) => {
+                let what = format!(
+                    "it is in {said} ({by}), and --crs says {told}; leave --crs out, or insist with crs = \"{told}\" for \
+                     this source in a recipe (--recipe)"
+                );
+                Err(ImportError::Option { what, path: path.to_owned() })
+            }
+            (None, Some((said, by)), _) => Ok(Some((said, by.to_owned()))),
+            (None, None, told) => Ok(told.clone().map(|crs| (crs, "--crs".to_owned()))),
+        }
+    }
 }
 
 /// What heights in a source are above.

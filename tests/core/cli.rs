@@ -98,8 +98,15 @@ fn every_bad_input_is_one_clear_line() {
         (&["import", "cut.geojson", "-o", "x.city"], &["cut.geojson"]),
         (&["import", "noise.city.json", "-o", "x.city"], &["noise.city.json"]),
         (&["import", "town.geojson", "-o", "x.city", "--crs", "EPSG:999999"], &["EPSG:999999"]),
-        (&["query", "town.city", "--where", "heigth > 3"], &["heigth", "height"]),
+        (&["query", "town.city", "--where", "heigth > 3"], &["heigth", "did you mean 'height'"]),
+        (&["query", "town.city", "--where", "colour = 'red'"], &["'colour'; there are class, name, parent"]),
+        (
+            &["import", "dutch.geojson", "-o", "x.city", "--crs", "EPSG:4547"],
+            &["EPSG:28992 (its 'crs')", "--crs says EPSG:4547", "recipe", "dutch.geojson"],
+        ),
         (&["query", "town.city", "--where", "height >"], &["height >"]),
+    let crs = r#""crs":{"type":"name","properties":{"name":"EPSG:28992"}},"features""#;
+    fs::write(folder.join("dutch.geojson"), FOOTPRINTS.replace("\"features\"", crs)).unwrap();
         (&["query", "town.city", "--at", "31,121"], &["31,121"]),
         (&["query", "nowhere.city"], &["nowhere.city"]),
         (&["info", "nowhere.city"], &["nowhere.city"]),

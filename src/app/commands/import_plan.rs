@@ -105,7 +105,7 @@ impl Plan {
 impl Job {
     fn new(path: PathBuf, said: &RecipeSource, crs: Option<&CrsId>) -> Self {
         let mut options = said.options.clone();
-        options.crs = options.crs.or_else(|| crs.cloned());
+        options.crs_where_unsaid = crs.cloned();
         let importer = said.kind.as_deref().and_then(importer);
         Self { path, importer, options, separation: Separation::Constant(said.geoid_separation_m) }
     }

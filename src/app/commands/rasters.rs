@@ -32,7 +32,6 @@ impl Rasters {
     /// `Z/X/Y.png` or `.jpg` is an image.
     pub fn take(&mut self, job: &Job, interrupt: &Interrupt) -> Result<bool> {
         let path = job.path.as_path();
-        let crs = job.options.crs.as_ref();
         let shown = path.display().to_string();
         let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         let lower = name.to_lowercase();
@@ -43,14 +42,15 @@ impl Rasters {
             return Ok(false);
         }
         let bytes = fs::read(path).with_context(|| format!("cannot read {shown}"))?;
-        let bands = GeoTiff::open(Cursor::new(&bytes)).with_context(|| shown.clone())?.bands;
+        let tiff = GeoTiff::open(Cursor::new(&bytes)).with_context(|| shown.clone())?;
+        let stated = tiff.keys.crs().map(|crs| (crs, "its GeoTIFF keys"));
+        let (bands, crs) = (tiff.bands, job.options.settle_crs(stated, &shown)?.map(|(crs, _)| crs));
         let importer = if bands < 3 {
-            let options =
-                DemOptions { crs: crs.cloned(), height: Some(job.height_reference()?), vertical_unit_m: None };
+            let options = DemOptions { crs, height: Some(job.height_reference()?), vertical_unit_m: None };
             self.dems.push(Dem::from_geotiff(&bytes, &shown, &options)?);
             "elevation"
         } else {
-            self.imagery = Some(Imagery::from_geotiff(&bytes, &shown, crs.cloned())?);
+            self.imagery = Some(Imagery::from_geotiff(&bytes, &shown, crs)?);
             "image"
         };
         let hash = hash(&LocalFiles::open(path)?, interrupt)?;

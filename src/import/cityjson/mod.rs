@@ -18,6 +18,7 @@ use super::{
 };
 use crate::formats::cityjson::{Document, Object};
 use crate::formats::json_documents::{Text, documents};
+use crate::geodesy::CrsId;
 use crate::geometry::parallel;
 pub(super) use attributes::{attributes, value};
 use materials::Materials;
@@ -183,17 +184,16 @@ impl FileReader<'_> {
         sink: &mut dyn ObjectSink,
         report: &mut SourceReport,
     ) -> Result<(), ImportError> {
-        let stated = head.reference_system();
-        let (crs, stated_by) = match (&self.options.crs, &stated) {
-            (Some(crs), _) => (crs.clone(), "--crs"),
-            (None, Some(words)) => {
-                let crs = words
-                    .parse()
-                    .map_err(|error| ImportError::NoCrs { hint: format!(" ({error})"), path: self.path.clone() })?;
-                (crs, "metadata.referenceSystem")
+        let no_crs = |hint: String| ImportError::NoCrs { hint, path: self.path.clone() };
+        let stated = match head.reference_system().filter(|_| self.options.crs.is_none()) {
+            Some(words) => {
+                let crs: CrsId = words.parse().map_err(|error| no_crs(format!(" ({error})")))?;
+                Some((crs, "metadata.referenceSystem"))
             }
-            (None, None) => return Err(ImportError::NoCrs { hint: String::new(), path: self.path.clone() }),
+            None => None,
         };
+        let settled = self.options.settle_crs(stated, &self.path)?;
+        let (crs, stated_by) = settled.ok_or_else(|| no_crs(String::new()))?;
         if let Some(frame) = &self.frame {
             if frame.crs != crs {
                 let what = format!("this file is in {crs} and those before it in {}; import them apart", frame.crs);
@@ -202,7 +202,7 @@ impl FileReader<'_> {
             return Ok(());
         }
         let heights_above = self.options.heights_above.unwrap_or(HeightsAbove::of_crs(&crs));
-        let frame = SourceFrame { crs, heights_above, stated_by: stated_by.to_owned() };
+        let frame = SourceFrame { crs, heights_above, stated_by };
         sink.describe(&frame)?;
         report.frame = Some(frame.clone());
         self.frame = Some(frame);

@@ -62,7 +62,8 @@ impl Importer for GeoJsonImporter {
     ) -> Result<SourceReport, ImportError> {
         let mut report = SourceReport::new(files.path(), self.name());
         let names: Vec<&String> = mine(files).collect();
-        let mut run = Run { options, heights: HeightRule::new(options), ids: BTreeSet::new() };
+        let mut run =
+            Run { options, heights: HeightRule::new(options), ids: BTreeSet::new(), stated_by: String::new() };
         for (index, name) in names.iter().enumerate() {
             let bytes = files.read(name)?;
             run.read_file(&files.path_of(name), &bytes, sink, &mut report)?;
@@ -90,6 +91,8 @@ struct Run<'o> {
     options: &'o ImportOptions,
     heights: HeightRule,
     ids: BTreeSet<String>,
+    /// How the CRS is known.
+    stated_by: String,
 }
 
 impl Run<'_> {
@@ -118,7 +121,8 @@ impl Run<'_> {
                 }
             }
         }
-        let crs = self.crs(&head, path)?;
+        let (crs, stated_by) = self.crs(&head, path)?;
+        self.stated_by = stated_by;
         let heights = self.heights.clone();
         let reader = FeatureReader { options: self.options, heights: &heights, crs: &crs, path };
         for chunk in features.chunks(FEATURES_AT_ONCE) {
@@ -128,12 +132,17 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn crs(&self, head: &Collection<'_>, path: &str) -> Result<CrsId, ImportError> {
-        if let Some(crs) = &self.options.crs {
-            return Ok(crs.clone());
+    /// The CRS, and how it is known: what the old `crs` member says, `--crs` where there is none, else RFC 7946.
+    fn crs(&self, head: &Collection<'_>, path: &str) -> Result<(CrsId, String), ImportError> {
+        let read = |name: &str| name.parse::<CrsId>().map_err(|error| no_crs(error, path));
+        let stated = match head.crs_name().filter(|_| self.options.crs.is_none()) {
+            Some(name) => Some((read(&name)?, "its 'crs'")),
+            None => None,
+        };
+        match self.options.settle_crs(stated, path)? {
+            Some(settled) => Ok(settled),
+            None => Ok((read("OGC:CRS84")?, "RFC 7946".to_owned())),
         }
-        let Some(name) = head.crs_name() else { return "OGC:CRS84".parse().map_err(|error| no_crs(error, path)) };
-        name.parse().map_err(|error| no_crs(error, path))
     }
 
     fn hand_on(
@@ -154,7 +163,7 @@ impl Run<'_> {
                 let frame = SourceFrame {
                     crs: crs.clone(),
                     heights_above: self.options.heights_above.unwrap_or(found),
-                    stated_by: if self.options.crs.is_some() { "--crs" } else { "the file (RFC 7946)" }.to_owned(),
+                    stated_by: self.stated_by.clone(),
                 };
                 sink.describe(&frame)?;
                 report.frame = Some(frame);

@@ -57,11 +57,12 @@ impl Importer for MvtImporter {
     ) -> Result<SourceReport, ImportError> {
         let mut report = SourceReport::new(files.path(), self.name());
         let tiles = finest(files, options)?;
-        let frame = SourceFrame {
-            crs: options.crs.clone().unwrap_or_else(|| CrsId::epsg(3857)),
-            heights_above: options.heights_above.unwrap_or(HeightsAbove::Ground),
-            stated_by: "implied by the tile pyramid".to_owned(),
-        };
+        let implied = (CrsId::epsg(3857), "implied by the tile pyramid");
+        let settled = options.settle_crs(Some(implied), files.path())?;
+        let (crs, stated_by) =
+            settled.ok_or_else(|| ImportError::NoCrs { hint: String::new(), path: files.path().to_owned() })?;
+        let heights_above = options.heights_above.unwrap_or(HeightsAbove::Ground);
+        let frame = SourceFrame { crs, heights_above, stated_by };
         sink.describe(&frame)?;
         report.frame = Some(frame);
         let layers = tiles::choose_layers(files, &tiles, options)?;
