@@ -248,7 +248,7 @@ impl Stage {
         filled(message, &|name: &str| match name {
             "value" => Value::from(value),
             _ if row == Alarms::CITY => Value::Null,
-            _ => self.objects.attribute(row, name),
+            _ => self.objects.attribute_in_words(row, name),
         })
     }
 

@@ -196,7 +196,7 @@ impl CityLive {
             let scope = |name: &str| match name {
                 "value" => Value::from(event.value),
                 _ if city => Value::Null,
-                _ => self.objects.attribute(event.row, name),
+                _ => self.objects.attribute_in_words(event.row, name),
             };
             let alarm = rule.document.name.clone();
             let kind = if event.raised {

@@ -81,6 +81,14 @@ impl VariantCity {
         }
     }
 
+    /// The same as people read it in a message: the `name` of what has none is its identifier.
+    pub fn attribute_in_words(&self, row: u32, name: &str) -> Value {
+        match self.attribute(row, name) {
+            Value::Null if name == "name" => Value::from(self.id(row)),
+            value => value,
+        }
+    }
+
     /// The attributes that an object has, in the order of the package.
     pub fn attributes(&self, row: u32) -> Vec<(String, Value)> {
         match self.added(row) {

@@ -135,6 +135,21 @@ fn a_play_writes_what_happened_and_is_the_same_twice() {
 
 /// What a recording brings and nothing shows is counted by reason, warned of once each, and summed up at the end.
 #[test]
+/// An object without a name is called by its identifier; the variant that holds by default is named.
+#[test]
+fn a_message_names_its_object() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    town(folder);
+    fs::write(folder.join("stations.csv"), "station,lon,lat\nS1,121.0045,31.0005\nS2,121.0025,31.0005\n").unwrap();
+    success(folder, &["play", "town.scenario.toml", "--headless", "--out", "run", "--size", "64x36"]);
+    let log = fs::read_to_string(folder.join("run/events.csv")).unwrap();
+    assert!(log.contains(",alarm_raised,bow,flooded,1.8,warning,bow: 1.8 m"), "{log}");
+    let facts: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(folder.join("run/play.json")).unwrap()).unwrap();
+    assert_eq!(facts["variant"], "today", "{facts}");
+}
+
 fn what_is_bound_to_nothing_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();

@@ -25,6 +25,7 @@ const PICTURES: f64 = 24.0;
 #[derive(Debug, Serialize)]
 struct Summary {
     scenario: String,
+    /// The one that held: the first where none was named.
     variant: Option<String>,
     start: String,
     end: String,
@@ -175,7 +176,9 @@ impl Written {
         let observations = stage.live().latest().counters().applied;
         let sources = stage.losses.summary(stage.live().latest().tallies());
         let scenario = arguments.scene.path.display().to_string();
-        let (variant, events, pictures) = (arguments.scene.variant.clone(), self.log.happenings().len(), self.pictures);
+        let first = stage.scenario.as_ref().and_then(|scenario| scenario.variants.first());
+        let variant = arguments.scene.variant.clone().or_else(|| Some(first?.name.clone()));
+        let (events, pictures) = (self.log.happenings().len(), self.pictures);
         let at = |time: Timestamp| time.to_string();
         let (start, end, steps, state_hash) = stage.play().map_or_else(Default::default, |play| {
             let hash = format!("{:016x}", play.state_hash());
