@@ -208,7 +208,7 @@ pub struct RenderArgs {
     #[command(flatten)]
     pub scene: SceneArgs,
     /// The picture to write
-    #[arg(short, long, value_name = "OUT.png")]
+    #[arg(short, long, value_name = "OUT.png", value_parser = png_path)]
     pub output: PathBuf,
     /// Width and height in pixels
     #[arg(long, value_name = "WxH", default_value = "1280x720", value_parser = picture_size)]
@@ -225,6 +225,15 @@ pub struct RenderArgs {
     /// Write counters (tiles, bytes, frames, milliseconds) as JSON
     #[arg(long, value_name = "FILE.json")]
     pub stats: Option<PathBuf>,
+}
+
+/// Where a picture is written.
+fn png_path(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    match path.extension() {
+        Some(extension) if extension.eq_ignore_ascii_case("png") => Ok(path),
+        _ => Err("pictures are PNG: write a name that ends with .png".to_owned()),
+    }
 }
 
 /// Pixels of a picture, `1280x720`.

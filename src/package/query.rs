@@ -21,6 +21,9 @@ pub const ALIASES: &[(&str, &str)] =
 /// Footprints that are read one by one; for more, all are read at once.
 const FEW_FOOTPRINTS: usize = 64;
 
+/// Names that an error lists at most.
+const MOST_NAMES: usize = 20;
+
 /// Rows that one parallel task tests.
 const ROWS_A_TASK: usize = 16_384;
 
@@ -289,15 +292,27 @@ impl City {
         find(name).or_else(|| ALIASES.iter().find(|(alias, _)| *alias == name).and_then(|(_, of)| find(of)))
     }
 
+    /// What an unknown name may have meant; else what there is.
+    fn hint(&self, name: &str) -> String {
+        let mut known: Vec<&str> = self.table.columns().iter().map(String::as_str).chain(["id"]).collect();
+        known.extend(ALIASES.iter().map(|(alias, _)| *alias).filter(|alias| self.column_called(alias).is_some()));
+        let near = did_you_mean(name, &known);
+        if !near.is_empty() {
+            return near;
+        }
+        let shown = known.iter().take(MOST_NAMES).copied().collect::<Vec<_>>().join(", ");
+        let more = if known.len() > MOST_NAMES { " ..." } else { "" };
+        format!("; there are {shown}{more}")
+    }
+
     fn fields(&self, filter: &Expression) -> Result<Vec<Field<'_>>, QueryError> {
-        let columns = self.table.columns();
         let mut fields = Vec::new();
         for name in filter.names() {
             fields.push(match self.column_called(name) {
                 Some(number) => Field::Column(self.table.column(number)?),
                 None if name == "id" => Field::Id,
                 None => {
-                    return Err(QueryError::UnknownName { name: name.clone(), hint: did_you_mean(name, columns) });
+                    return Err(QueryError::UnknownName { name: name.clone(), hint: self.hint(name) });
                 }
             });
         }

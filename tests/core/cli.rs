@@ -48,6 +48,9 @@ fn wrong_usage_is_exit_code_2_and_help_has_an_example() {
         assert_eq!(veduta(folder.path(), arguments).status.code(), Some(2), "{arguments:?}");
     }
     assert!(success(folder.path(), &["query", "--help"]).contains("Example: veduta query"));
+    let told = veduta(folder.path(), &["render", "x", "-o", "y.jpg"]);
+    assert_eq!(told.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&told.stderr).contains("write a name that ends with .png"));
 }
 
 #[test]
@@ -68,6 +71,12 @@ fn footprints_go_in_and_come_out() {
     let info: serde_json::Value = serde_json::from_str(&success(folder, &["info", "town.city", "--json"])).unwrap();
     assert_eq!(info["counts"]["Building"], 3, "{info}");
     success(folder, &["check", "town.city"]);
+    let none = veduta(folder, &["query", "town.city", "--class", "Buildng"]);
+    let told = String::from_utf8_lossy(&none.stderr).into_owned();
+    assert!(none.status.success() && String::from_utf8_lossy(&none.stdout).contains("\"count\":0"));
+    assert!(told.contains("no class 'Buildng' (did you mean 'Building'?): town.city"), "{told}");
+    let road = veduta(folder, &["query", "town.city", "--class", "Building", "--id", "nobody"]);
+    assert!(road.stderr.is_empty(), "a class that is there may have no match");
 }
 
 #[test]
@@ -91,6 +100,8 @@ fn every_bad_input_is_one_clear_line() {
     fs::write(folder.join("noise.city.json"), [0_u8, 159, 146, 150]).unwrap();
     fs::write(folder.join("town.geojson"), FOOTPRINTS).unwrap();
     fs::write(folder.join("bad.toml"), "format_version = 1\n[[layer]]\nname = 'a'\ncolour = '#fff'\n").unwrap();
+    let crs = r#""crs":{"type":"name","properties":{"name":"EPSG:28992"}},"features""#;
+    fs::write(folder.join("dutch.geojson"), FOOTPRINTS.replace("\"features\"", crs)).unwrap();
     success(folder, &["import", "town.geojson", "-o", "town.city"]);
     for (arguments, words) in [
         (&["import", "missing.geojson", "-o", "x.city"][..], &["no such file", "missing.geojson"][..]),
@@ -105,8 +116,6 @@ fn every_bad_input_is_one_clear_line() {
             &["EPSG:28992 (its 'crs')", "--crs says EPSG:4547", "recipe", "dutch.geojson"],
         ),
         (&["query", "town.city", "--where", "height >"], &["height >"]),
-    let crs = r#""crs":{"type":"name","properties":{"name":"EPSG:28992"}},"features""#;
-    fs::write(folder.join("dutch.geojson"), FOOTPRINTS.replace("\"features\"", crs)).unwrap();
         (&["query", "town.city", "--at", "31,121"], &["31,121"]),
         (&["query", "nowhere.city"], &["nowhere.city"]),
         (&["info", "nowhere.city"], &["nowhere.city"]),

@@ -172,6 +172,7 @@ fn what_is_bound_to_nothing_is_told() {
     assert!(stdout.contains("observations: 15 received, 6 bound; not bound: 6 no object near enough"), "{stdout}");
     for (reason, example) in [("no object near enough", "box/S2/level"), ("not a time", "S1.csv:9: 'soon'")] {
         let told: Vec<&str> = stderr.lines().filter(|line| line.contains(reason)).collect();
+    assert!(!stderr.contains('\u{1b}'), "no colour codes in a file: {stderr:?}");
         assert_eq!(told.len(), 1, "once: {stderr}");
         assert!(told[0].contains("source 'box'") && told[0].contains(example), "{told:?}");
     }

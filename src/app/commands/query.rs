@@ -10,13 +10,23 @@ use serde_json::{Map, json};
 
 use super::places::{longitude_latitude, numbers, west_south_east_north};
 use crate::app::cli::{QueryArgs, QueryFormat};
-use crate::city::{Expression, Value};
+use crate::city::{Expression, Value, did_you_mean};
 use crate::geodesy::{Geodetic, SitePoint};
 use crate::package::{Area, City, Query, Ray, StoredObject};
 
 pub fn run(arguments: &QueryArgs) -> Result<ExitCode> {
     let city = super::open_city(&arguments.city)?;
     let rows = city.query(&question(&city, arguments)?).with_context(|| arguments.city.display().to_string())?;
+    if let Some(class) = arguments.class.as_deref().filter(|_| rows.is_empty())
+        && !city.manifest().counts.contains_key(class)
+    {
+        let known: Vec<&str> = city.manifest().counts.keys().map(String::as_str).collect();
+        let hint = match did_you_mean(class, &known) {
+            hint if hint.is_empty() => format!("; there are {}", known.join(", ")),
+            hint => hint,
+        };
+        eprintln!("veduta: the city has no class '{class}'{hint}: {}", arguments.city.display());
+    }
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     match arguments.format {
         QueryFormat::Json => write_json(&city, &rows, &mut out)?,
