@@ -121,7 +121,7 @@ pub struct ImportArgs {
 
 #[derive(Debug, Args)]
 pub struct InfoArgs {
-    /// Package, source or scene
+    /// Package, source, scene or recorded simulation
     pub path: PathBuf,
     /// Print JSON
     #[arg(long)]
@@ -130,7 +130,7 @@ pub struct InfoArgs {
 
 #[derive(Debug, Args)]
 pub struct CheckArgs {
-    /// Source, package, scene or scenario
+    /// Source, package, scene, scenario or recorded simulation
     pub path: PathBuf,
     /// Print JSON
     #[arg(long)]

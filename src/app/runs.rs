@@ -1,6 +1,7 @@
 //! The simulations of a scenario: read where they were computed before, else computed, on the ground and among the
 //! buildings of the variant.
 
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -41,7 +42,14 @@ fn start(stage: &Stage, document: &SimulationDocument) -> Result<Timestamp> {
     Ok(own.map_or(begin, |own| own.resolve(begin)))
 }
 
-fn read(path: &Path) -> Result<Recording> {
+/// Whether this is a file with a recorded simulation.
+pub fn is_recording(path: &Path) -> bool {
+    let mut head = [0; 8];
+    std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut head)).is_ok() && Recording::is_one(&head)
+}
+
+/// Opens a recorded simulation.
+pub fn read(path: &Path) -> Result<Recording> {
     let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
     Recording::open(bytes.into()).with_context(|| path.display().to_string())
 }

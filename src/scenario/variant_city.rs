@@ -133,6 +133,10 @@ impl ObjectTree for VariantCity {
         self.city.table().parent(row).ok().flatten().and_then(|id| self.city.table().row(id))
     }
 
+    fn is_there(&self, row: u32) -> bool {
+        !self.removed.contains(&row)
+    }
+
     fn class(&self, row: u32) -> &str {
         let stored = || self.city.table().class(row).unwrap_or_default();
         self.added(row).map_or_else(stored, |object| object.class.as_str())
@@ -141,10 +145,6 @@ impl ObjectTree for VariantCity {
     fn rows_in(&self, area: &[[f64; 2]]) -> Vec<u32> {
         let corners = area.iter().map(|[longitude, latitude]| self.city.plane_from_degrees(*longitude, *latitude));
         let area = Area::Polygon(corners.collect());
-    fn is_there(&self, row: u32) -> bool {
-        !self.removed.contains(&row)
-    }
-
         let own =
             (self.city.table().rows()..self.row_count()).filter(|row| area.touches(&[corners_of(self.bounds(*row))]));
         let query = Query { area: Some(area.clone()), ..Query::default() };

@@ -139,15 +139,9 @@ fn simulation(simulation: &SimulationDocument, here: &Spot, problems: &mut Probl
         problems
             .add(&here.key("kind"), format!("no simulation is called '{}'; there is {known}{hint}", simulation.kind));
     }
-    let [west, south, east, north] = simulation.bbox;
-    place([west, south], &here.key("bbox"), problems);
-    place([east, north], &here.key("bbox"), problems);
-    if !(west < east && south < north) {
-        problems.add(&here.key("bbox"), "'bbox' is [west, south, east, north]");
+    if simulation.recording.is_none() {
+        extent_and_steps(simulation, here, problems);
     }
-    positive(simulation.cell_m, "cell_m", here, problems);
-    positive(simulation.duration_s, "duration_s", here, problems);
-    positive(simulation.output_s, "output_s", here, problems);
     if let Some(start) = &simulation.start
         && let Err(error) = EventTime::parse(start)
     {
@@ -161,6 +155,27 @@ fn simulation(simulation: &SimulationDocument, here: &Spot, problems: &mut Probl
         if !(seconds.is_finite() && rises && *seconds >= 0.0 && rate.is_finite() && *rate >= 0.0) {
             let spot = here.key("rain_mm_h").index(i);
             problems.add(&spot, "rain is [seconds after the start, mm/h]: the seconds rise, no rate is below 0");
+        }
+    }
+}
+
+/// What a simulation needs that is computed; a recording knows it.
+fn extent_and_steps(simulation: &SimulationDocument, here: &Spot, problems: &mut Problems<'_>) {
+    let missing = |key: &str| format!("'{key}' is missing (only a simulation with a 'recording' can do without)");
+    let [west, south, east, north] = simulation.bbox;
+    if simulation.bbox == [0.0; 4] {
+        problems.add(here, missing("bbox"));
+    } else if !(west < east && south < north) {
+        problems.add(&here.key("bbox"), "'bbox' is [west, south, east, north]");
+    }
+    place([west, south], &here.key("bbox"), problems);
+    place([east, north], &here.key("bbox"), problems);
+    let numbers =
+        [("cell_m", simulation.cell_m), ("duration_s", simulation.duration_s), ("output_s", simulation.output_s)];
+    for (key, number) in numbers {
+        match number == 0.0 {
+            true => problems.add(here, missing(key)),
+            false => positive(number, key, here, problems),
         }
     }
 }

@@ -183,7 +183,8 @@ pub struct RecordingDocument {
     pub zone: Option<String>,
 }
 
-/// `[[simulation]]`: something computed, seeded, recorded.
+/// `[[simulation]]`: something computed, seeded, recorded. One that is read from a `recording` needs nothing else but its
+/// name and kind; one that is computed needs `bbox`, `cell_m`, `duration_s` and `output_s`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SimulationDocument {
@@ -192,15 +193,19 @@ pub struct SimulationDocument {
     /// `flood`.
     pub kind: String,
     /// [west, south, east, north] in degrees.
+    #[serde(default)]
     pub bbox: [f64; 4],
     /// Edge of a cell, metres.
+    #[serde(default)]
     pub cell_m: f64,
     /// From when, as an event's `at`.
     #[serde(default)]
     pub start: Option<String>,
     /// How long, seconds.
+    #[serde(default)]
     pub duration_s: f64,
     /// Seconds between two recorded frames.
+    #[serde(default)]
     pub output_s: f64,
     /// Rain by time: [seconds after the start, mm/h], constant until the next.
     #[serde(default)]

@@ -130,6 +130,11 @@ pub struct Recording {
 }
 
 impl Recording {
+    /// Whether a file begins as recordings do.
+    pub fn is_one(head: &[u8]) -> bool {
+        head.starts_with(START)
+    }
+
     /// Runs a simulation to `duration_s` and records a frame at its start and every `output_s`.
     pub fn run(
         simulation: &mut dyn Simulation,

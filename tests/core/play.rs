@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use veduta::sim::{RecordingHeader, RecordingWriter, SimFrame, SimGrid, SimStatistics};
+
 use crate::cli::{FOOTPRINTS, failure, success, veduta};
 use crate::shared_data::shared;
 
@@ -25,8 +27,6 @@ critical = 2
 [[indicator]]
 name = "volume"
 expression = "sum(height)"
-[[alarm]]
-name = "flooded"
 [[indicator]]
 name = "buildings"
 expression = "count()"
@@ -34,6 +34,8 @@ expression = "count()"
 name = "each"
 expression = "count()"
 per = "Building"
+[[alarm]]
+name = "flooded"
 message = "{name}: {format(value, 1)} m"
 property = "level"
 above = 1.5
@@ -133,8 +135,6 @@ fn a_play_writes_what_happened_and_is_the_same_twice() {
     assert!(figures.contains("2026-05-01T01:00:00Z,level,,,m,unknown"), "{figures}");
 }
 
-/// What a recording brings and nothing shows is counted by reason, warned of once each, and summed up at the end.
-#[test]
 /// An object without a name is called by its identifier; the variant that holds by default is named.
 #[test]
 fn a_message_names_its_object() {
@@ -150,6 +150,8 @@ fn a_message_names_its_object() {
     assert_eq!(facts["variant"], "today", "{facts}");
 }
 
+/// What a recording brings and nothing shows is counted by reason, warned of once each, and summed up at the end.
+#[test]
 fn what_is_bound_to_nothing_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
@@ -170,9 +172,9 @@ fn what_is_bound_to_nothing_is_told() {
     let source = &facts["sources"][0];
     assert_eq!((&source["received"], &source["bound"], &source["not_bound"]), (&15.into(), &6.into(), &expected));
     assert!(stdout.contains("observations: 15 received, 6 bound; not bound: 6 no object near enough"), "{stdout}");
+    assert!(!stderr.contains('\u{1b}'), "no colour codes in a file: {stderr:?}");
     for (reason, example) in [("no object near enough", "box/S2/level"), ("not a time", "S1.csv:9: 'soon'")] {
         let told: Vec<&str> = stderr.lines().filter(|line| line.contains(reason)).collect();
-    assert!(!stderr.contains('\u{1b}'), "no colour codes in a file: {stderr:?}");
         assert_eq!(told.len(), 1, "once: {stderr}");
         assert!(told[0].contains("source 'box'") && told[0].contains(example), "{told:?}");
     }
@@ -218,11 +220,47 @@ fn a_variant_changes_what_is_counted() {
     success(folder, &arguments);
     let figures = fs::read_to_string(folder.join("run/indicators.csv")).unwrap();
     assert!(figures.contains("2026-04-30T16:00:00Z,volume,,89,"), "30 + 9 + 50, without the 120 m of 'b': {figures}");
+    assert!(figures.contains("2026-04-30T16:00:00Z,buildings,,3,"), "three and the new one, without 'b': {figures}");
+    assert!(figures.contains(",each,new,1,") && !figures.contains(",each,b,"), "{figures}");
     // The second station's nearest building within 500 m is 'a' now.
     assert!(figures.contains("2026-04-30T22:00:00Z,level,,0.6,m,normal"), "{figures}");
     let line = failure(folder, &["play", "town.scenario.toml", "--headless", "--out", "x", "--variant", "bulit"]);
     assert!(line.contains("no variant is named 'bulit'") && line.contains("today, built"), "{line}");
     assert!(!folder.join("x").exists());
+}
+
+/// A recorded simulation says everything but its name, kind and file itself.
+#[test]
+fn a_recorded_simulation_is_played_and_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    town(folder);
+    let header = RecordingHeader { kind: "flood".into(), name: "storm".into(), seed: 5 };
+    let (mut writer, mut bytes) = RecordingWriter::begin(header, &SimGrid::flat(3, 2, 4.0)).unwrap();
+    for (time_s, depth) in [(0.0, 0.0), (600.0, 1.25)] {
+        bytes.extend(writer.frame(&SimFrame::new(time_s, vec![depth; 6], SimStatistics::default())).unwrap());
+    }
+    bytes.extend(writer.finish());
+    fs::write(folder.join("storm.run"), &bytes).unwrap();
+    let storm = "[[simulation]]\nname = \"storm\"\nkind = \"flood\"\nrecording = \"storm.run\"\n";
+    fs::write(folder.join("storm.scenario.toml"), SCENARIO.replace("[report]", &format!("{storm}[report]"))).unwrap();
+    success(folder, &["play", "storm.scenario.toml", "--headless", "--out", "run", "--size", "64x36"]);
+    assert!(fs::read_to_string(folder.join("run/play.json")).unwrap().contains("\"frames\": 2"));
+    let told = success(folder, &["info", "storm.run"]);
+    assert!(told.contains("flood 'storm', 3 x 2 cells of 4 m, 2 frames over 600 s"), "{told}");
+    assert!(success(folder, &["check", "storm.run"]).contains("0 errors"));
+    bytes.truncate(bytes.len() - 9);
+    fs::write(folder.join("cut.run"), &bytes).unwrap();
+    assert!(String::from_utf8_lossy(&veduta(folder, &["check", "cut.run"]).stdout).contains("cut.run: 1 error"));
+    let computed = storm.replace("recording = \"storm.run\"", "cell_m = 5");
+    let computed = SCENARIO.replace("[report]", &format!("{computed}[report]"));
+    fs::write(folder.join("bare.scenario.toml"), computed).unwrap();
+    let checked = veduta(folder, &["check", "bare.scenario.toml"]);
+    let told = String::from_utf8_lossy(&checked.stdout).into_owned();
+    assert!(
+        ["bbox", "duration_s", "output_s"].iter().all(|key| told.contains(&format!("'{key}' is missing"))),
+        "{told}"
+    );
 }
 
 #[test]
@@ -236,8 +274,6 @@ fn what_cannot_be_played_says_why() {
     assert!(line.contains("has no simulation"), "{line}");
     fs::remove_dir_all(folder.join("levels")).unwrap();
     let line = failure(folder, &["play", "town.scenario.toml", "--headless", "--out", "x"]);
-    assert!(figures.contains("2026-04-30T16:00:00Z,buildings,,3,"), "three and the new one, without 'b': {figures}");
-    assert!(figures.contains(",each,new,1,") && !figures.contains(",each,b,"), "{figures}");
     assert!(line.contains("levels/*.csv"), "{line}");
     let storm = "[[simulation]]\nname = \"storm\"\nkind = \"flood\"\nbbox = [121.0, 31.0, 121.001, 31.001]\ncell_m = 5\nduration_s = 60\noutput_s = 30\nrain_mm_h = [[0, 50]]\n";
     fs::write(folder.join("storm.scenario.toml"), SCENARIO.replace("[report]", &format!("{storm}[report]"))).unwrap();

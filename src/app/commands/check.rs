@@ -6,9 +6,11 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 
+use super::simulate::facts;
 use super::{is_package, open_city};
 use crate::app::cli::CheckArgs;
 use crate::app::documents::Documents;
+use crate::app::runs::{is_recording, read};
 use crate::city::{AggregateExpression, Expression, did_you_mean};
 use crate::import::check::check_tileset;
 use crate::import::{Gathered, ImportOptions, Severity, recognise};
@@ -32,6 +34,9 @@ pub fn run(arguments: &CheckArgs) -> Result<ExitCode> {
         package(path)?
     } else if path.extension().is_some_and(|extension| extension == "toml") {
         document(path)?
+    } else if is_recording(path) {
+        let damage = read(path).and_then(|recording| facts(&recording)).err();
+        damage.into_iter().map(|error| Problem { error: true, text: format!("{error:#}") }).collect()
     } else {
         source(path)?
     };

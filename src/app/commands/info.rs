@@ -4,9 +4,11 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
+use super::simulate::facts;
 use super::{is_package, open_city};
 use crate::app::cli::InfoArgs;
 use crate::app::documents::Documents;
+use crate::app::runs::{is_recording, read};
 use crate::import::{Gathered, ImportOptions, recognise};
 use crate::package::Manifest;
 use crate::platform::LocalFiles;
@@ -23,6 +25,14 @@ pub fn run(arguments: &InfoArgs) -> Result<ExitCode> {
     }
     if arguments.path.extension().is_some_and(|extension| extension == "toml") {
         return scene(arguments);
+    }
+    if is_recording(&arguments.path) {
+        let facts = facts(&read(&arguments.path)?)?;
+        match arguments.json {
+            true => println!("{}", serde_json::to_string_pretty(&facts)?),
+            false => println!("{}: {facts}", arguments.path.display()),
+        }
+        return Ok(ExitCode::SUCCESS);
     }
     let files = LocalFiles::open(&arguments.path)?;
     let importer = recognise(&files)?;

@@ -41,30 +41,44 @@ pub fn run(arguments: &SimulateArgs) -> Result<ExitCode> {
     })?;
     bar.finish();
     write_atomically(&arguments.output, recording.bytes())?;
-    let facts = facts(&recording, begin.elapsed().as_secs_f64())?;
+    let facts = facts(&recording)?;
+    let seconds = begin.elapsed().as_secs_f64();
     if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&facts)?);
+        println!("{}", serde_json::to_string_pretty(&Computed { facts, seconds })?);
     } else {
-        println!("{}: {facts}", arguments.output.display());
+        println!("{}: {facts}, in {seconds:.1} s", arguments.output.display());
     }
     Ok(ExitCode::SUCCESS)
 }
 
+#[derive(serde::Serialize)]
+struct Computed {
+    #[serde(flatten)]
+    facts: Facts,
+    seconds: f64,
+}
+
 /// What a recording holds.
 #[derive(Debug, serde::Serialize)]
-struct Facts {
+pub struct Facts {
     kind: String,
     name: String,
+    seed: u64,
+    columns: usize,
+    rows: usize,
+    cell_m: f64,
     cells: usize,
     frames: usize,
+    /// Seconds after its start: of the last frame.
+    lasts_s: f64,
     max_depth_m: f64,
     /// Cubic metres: what came in, less what went out and what is there, over what came in.
     imbalance: f64,
     hash: String,
-    seconds: f64,
 }
 
-fn facts(recording: &Recording, seconds: f64) -> Result<Facts> {
+/// Reads every frame: fails where one is damaged.
+pub fn facts(recording: &Recording) -> Result<Facts> {
     let frames = recording.times_s().len();
     let (mut max_depth_m, mut last) = (0.0_f64, recording.frame(0)?);
     let before = last.statistics.volume_m3;
@@ -77,12 +91,16 @@ fn facts(recording: &Recording, seconds: f64) -> Result<Facts> {
     Ok(Facts {
         kind: recording.header().kind.clone(),
         name: recording.header().name.clone(),
+        seed: recording.header().seed,
+        columns: recording.grid().columns,
+        rows: recording.grid().rows,
+        cell_m: recording.grid().cell_m,
         cells: recording.grid().cells(),
         frames,
+        lasts_s: recording.times_s().last().unwrap_or_default(),
         max_depth_m,
         imbalance,
         hash: format!("{:016x}", last.hash()),
-        seconds,
     })
 }
 
@@ -90,8 +108,16 @@ impl std::fmt::Display for Facts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             f,
-            "{} '{}', {} cells, {} frames, at most {:.2} m deep, mass off by {:.1e}, in {:.1} s",
-            self.kind, self.name, self.cells, self.frames, self.max_depth_m, self.imbalance, self.seconds
+            "{} '{}', {} x {} cells of {} m, {} frames over {} s, at most {:.2} m deep, mass off by {:.1e}",
+            self.kind,
+            self.name,
+            self.columns,
+            self.rows,
+            self.cell_m,
+            self.frames,
+            self.lasts_s,
+            self.max_depth_m,
+            self.imbalance
         )
     }
 }
