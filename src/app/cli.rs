@@ -254,14 +254,17 @@ pub struct ViewArgs {
     pub kiosk: bool,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct ServeArgs {
-    /// Packages, scenes and scenarios
-    #[arg(required = true, value_name = "PATH")]
+    /// Packages, scenes and scenarios; s3://BUCKET/PREFIX for a package in an object store
+    #[arg(required_unless_present = "config", value_name = "PATH")]
     pub paths: Vec<PathBuf>,
-    /// Address and port
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080", env = "VEDUTA_LISTEN")]
-    pub listen: String,
+    /// Address and port [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR", env = "VEDUTA_LISTEN")]
+    pub listen: Option<String>,
+    /// A serve.toml; read again on SIGHUP
+    #[arg(long, value_name = "FILE", env = "VEDUTA_SERVE_CONFIG")]
+    pub config: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -88,11 +88,13 @@ pub fn is_scenario(text: &str) -> bool {
     toml::from_str::<toml::Table>(text).is_ok_and(|table| table.contains_key("scene"))
 }
 
-fn environment() -> Environment {
+/// Variables that documents may name.
+pub(super) fn environment() -> Environment {
     std::env::vars().collect()
 }
 
-fn read_text(path: &Path) -> Result<String> {
+/// The text of a document.
+pub(super) fn read_text(path: &Path) -> Result<String> {
     let shown = || path.display().to_string();
     match std::fs::read_to_string(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {

@@ -1,19 +1,27 @@
 //! The outside world: files, clock, tasks, transports. The only place with threads, sockets and `cfg(target_arch)`.
 
 #[cfg(not(target_arch = "wasm32"))]
+mod clock;
+#[cfg(not(target_arch = "wasm32"))]
 mod folder;
 #[cfg(not(target_arch = "wasm32"))]
 mod interrupt;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod mqtt;
+#[cfg(all(feature = "server", not(target_arch = "wasm32")))]
+mod object_source;
 #[cfg(not(target_arch = "wasm32"))]
 mod source_files;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod transport;
 
 #[cfg(not(target_arch = "wasm32"))]
+pub use clock::{monotonic_now, resident_bytes};
+#[cfg(not(target_arch = "wasm32"))]
 pub use folder::{AtomicFolder, FolderSource, write_atomically};
 #[cfg(not(target_arch = "wasm32"))]
 pub use interrupt::Interrupt;
+#[cfg(all(feature = "server", not(target_arch = "wasm32")))]
+pub use object_source::ObjectSource;
 #[cfg(not(target_arch = "wasm32"))]
 pub use source_files::LocalFiles;

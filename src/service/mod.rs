@@ -10,39 +10,91 @@
 //! that the OpenAPI document is generated from what is served. Everything that goes wrong is a [`Problem`] (RFC 9457).
 //! Nothing here draws or holds a play: what runs beside the requests is handed in.
 
+mod document;
+mod limits;
+mod metrics;
 mod problem;
 mod published;
+mod running;
 mod status;
+mod tiles;
 
+use std::any::Any;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{Method, header};
+use axum::middleware::from_fn_with_state;
+use axum::response::IntoResponse;
+use tokio::sync::watch;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::cors::{Any as Anyone, CorsLayer};
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
+pub use document::{ServeDocument, read_serve};
+pub use limits::{Clients, Limits};
+pub use metrics::Metrics;
 pub use problem::{Problem, ProblemKind};
 pub use published::{Catalogue, Published};
+pub use running::serve;
+pub use tiles::{TileFile, TileStore};
 
 /// Title and version of the generated document.
 #[derive(OpenApi)]
 #[openapi(info(title = "Veduta", description = "A city: objects, tiles, live values, plays."))]
 struct Description;
 
+/// Where a server is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Not everything is open yet.
+    Opening,
+    /// It serves.
+    Ready,
+    /// It was told to stop; open requests end.
+    Stopping,
+}
+
 /// What every endpoint has at hand; clones share it.
 #[derive(Clone)]
 pub struct Service {
     catalogue: Arc<RwLock<Arc<Catalogue>>>,
+    limits: Arc<RwLock<Arc<Limits>>>,
+    phase: Arc<watch::Sender<Phase>>,
+    clients: Arc<Clients>,
+    /// Files of packages.
+    pub tiles: Arc<TileStore>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
 }
 
 impl Service {
-    /// A service of what is served.
+    /// A service with everything as where no `serve.toml` says otherwise.
     pub fn new(catalogue: Catalogue) -> Self {
-        Self { catalogue: Arc::new(RwLock::new(Arc::new(catalogue))) }
+        Self::with(catalogue, &ServeDocument::default())
+    }
+
+    /// A service as a `serve.toml` says.
+    pub fn with(catalogue: Catalogue, document: &ServeDocument) -> Self {
+        let tiles = Arc::new(TileStore::new(document.cache_mib << 20));
+        let metrics = Arc::new(Metrics::default());
+        metrics.register("tile_cache_hits", "Bodies of tiles that were kept", tiles.hits.clone());
+        metrics.register("tile_cache_misses", "Bodies of tiles that were read or compressed", tiles.misses.clone());
+        Self {
+            catalogue: Arc::new(RwLock::new(Arc::new(catalogue))),
+            limits: Arc::new(RwLock::new(Arc::new(document.limits))),
+            phase: Arc::new(watch::Sender::new(Phase::Opening)),
+            clients: Arc::default(),
+            tiles,
+            metrics,
+        }
     }
 
     /// What is served now. A request asks once and keeps it: meanwhile it may be replaced.
     pub fn catalogue(&self) -> Arc<Catalogue> {
-        // Nothing that holds this lock can leave it half written.
+        // Nothing that holds these locks can leave what they hold half written.
         self.catalogue.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -56,14 +108,67 @@ impl Service {
         let missing = || Problem::new(ProblemKind::NotFound, "no city has this name; /api/city lists them");
         self.catalogue().cities.get(name).cloned().ok_or_else(missing)
     }
+
+    /// The limits that hold now.
+    pub fn limits(&self) -> Arc<Limits> {
+        self.limits.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Other limits from now on.
+    pub fn limit(&self, limits: Limits) {
+        *self.limits.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(limits);
+    }
+
+    /// Where the server is in its life.
+    pub fn phase(&self) -> Phase {
+        *self.phase.borrow()
+    }
+
+    /// Goes on to another phase.
+    pub fn enter(&self, phase: Phase) {
+        self.phase.send_replace(phase);
+    }
+
+    /// Waits until the server is told to stop: whoever holds a connection for long (a WebSocket) ends it then.
+    pub async fn stopped(&self) {
+        // The sender lives as long as the service: this cannot fail.
+        let _ = self.phase.subscribe().wait_for(|phase| *phase == Phase::Stopping).await;
+    }
 }
 
 /// All endpoints with their description in OpenAPI 3.1.
 pub fn described(service: Service) -> (Router, utoipa::openapi::OpenApi) {
-    let (router, description) =
-        OpenApiRouter::with_openapi(Description::openapi()).merge(status::router()).split_for_parts();
-    (
-        router.fallback(problem::unknown).method_not_allowed_fallback(problem::not_allowed).with_state(service),
-        description,
-    )
+    let (router, description) = OpenApiRouter::with_openapi(Description::openapi())
+        .merge(metrics::router())
+        .merge(status::router())
+        .merge(tiles::router())
+        .split_for_parts();
+    let body_bytes = service.limits().body_bytes;
+    // The last layer is the first that a request meets. This limit is for bodies that do not tell their length.
+    let router = router
+        .fallback(problem::unknown)
+        .method_not_allowed_fallback(problem::not_allowed)
+        .layer(DefaultBodyLimit::max(body_bytes))
+        .layer(cors())
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn_with_state(service.clone(), limits::guard))
+        .layer(from_fn_with_state(service.clone(), metrics::observe))
+        .with_state(service);
+    (router, description)
+}
+
+/// Pages of other origins may read. What they may see is a matter of the token that they send; cookies count for nothing.
+fn cors() -> CorsLayer {
+    let asked = [header::ACCEPT, header::AUTHORIZATION, header::CONTENT_TYPE, header::IF_NONE_MATCH, header::RANGE];
+    let told = [header::ETAG, header::CONTENT_RANGE, header::CONTENT_LENGTH, header::RETRY_AFTER];
+    CorsLayer::new()
+        .allow_origin(Anyone)
+        .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
+        .allow_headers(asked)
+        .expose_headers(told)
+}
+
+/// A fault in an endpoint ends its request and nothing else.
+fn panicked(_: Box<dyn Any + Send + 'static>) -> axum::response::Response {
+    Problem::internal(&"an endpoint panicked").into_response()
 }

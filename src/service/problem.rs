@@ -20,6 +20,8 @@ pub enum ProblemKind {
     MethodNotAllowed,
     /// More was sent than is taken.
     TooLarge,
+    /// The address is longer than is read.
+    AddressTooLong,
     /// The question costs more than a request may.
     TooCostly,
     /// Too many requests.
@@ -41,6 +43,7 @@ impl ProblemKind {
             Self::NotFound => (StatusCode::NOT_FOUND, "Not found"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "The address does not know this method"),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "More than is taken"),
+            Self::AddressTooLong => (StatusCode::URI_TOO_LONG, "The address is too long"),
             Self::TooCostly => (StatusCode::UNPROCESSABLE_ENTITY, "The question costs too much"),
             Self::TooMany => (StatusCode::TOO_MANY_REQUESTS, "Too many requests"),
             Self::RangeNotSatisfiable => (StatusCode::RANGE_NOT_SATISFIABLE, "The range does not lie in the file"),

@@ -34,6 +34,8 @@ mod play;
 mod playback;
 mod scene;
 #[cfg(feature = "server")]
+mod service_tiles;
+#[cfg(feature = "server")]
 mod service_world;
 mod shared_data;
 mod streaming;

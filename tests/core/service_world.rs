@@ -1,14 +1,17 @@
 //! A server over the small demo city on a free loopback port, and a client that waits: what the tests of the server share.
 
-use std::net::SocketAddr;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use reqwest::{Client, RequestBuilder};
 use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
 use veduta::platform::FolderSource;
-use veduta::service::{Catalogue, Published, Service, described};
+use veduta::service::{Catalogue, Published, Service, serve};
 
 /// The small demo city as a package on disk, made once a run.
 pub fn package() -> &'static Path {
@@ -38,6 +41,7 @@ pub struct World {
     pub service: Service,
     /// Where it listens.
     pub address: SocketAddr,
+    running: JoinHandle<std::io::Result<()>>,
     runtime: Runtime,
     client: Client,
 }
@@ -58,13 +62,27 @@ impl World {
     /// Serves anything.
     pub fn serving(service: Service) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let (router, _) = described(service.clone());
-        let application = router.into_make_service_with_connect_info::<SocketAddr>();
-        runtime.spawn(async move { axum::serve(listener, application).await.unwrap() });
+        let running = runtime.spawn(serve(listener, service.clone()));
         let client = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        Self { service, address, runtime, client }
+        Self { service, address, running, runtime, client }
+    }
+
+    /// Waits until the server has ended, after it was told to.
+    pub fn ended(self) {
+        self.runtime.block_on(self.running).unwrap().unwrap();
+    }
+
+    /// Sends bytes as they are over a connection of its own and hands on all that comes back until it is closed.
+    pub fn raw(&self, request: &str) -> String {
+        let mut connection = TcpStream::connect(self.address).unwrap();
+        connection.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        connection.write_all(request.as_bytes()).unwrap();
+        let mut answer = Vec::new();
+        // A server that closes with something unread resets: what came before counts.
+        let _ = connection.read_to_end(&mut answer);
+        String::from_utf8_lossy(&answer).into_owned()
     }
 
     /// Runs a future (a WebSocket, a raw socket) where the server runs.

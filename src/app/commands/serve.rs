@@ -1,39 +1,80 @@
 //! `veduta serve`: cities and scenes over HTTP.
 
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
+use tokio::runtime::{Handle, Runtime};
 
 use crate::app::cli::ServeArgs;
-use crate::app::documents::Documents;
-use crate::platform::FolderSource;
-use crate::service::{Catalogue, Published, Service, described};
+use crate::app::documents::{Documents, environment, read_text};
+use crate::platform::{FolderSource, ObjectSource};
+use crate::service::{Catalogue, Phase, Published, ServeDocument, Service, read_serve, serve};
+use crate::streaming::ByteSource;
+
+/// Where nobody says otherwise: nobody but this machine gets there.
+const LISTEN: &str = "127.0.0.1:8080";
 
 pub fn run(arguments: &ServeArgs) -> Result<ExitCode> {
-    let service = Service::new(catalogue(&arguments.paths)?);
-    let runtime = tokio::runtime::Runtime::new().context("cannot start the server's threads")?;
+    let document = document(arguments)?;
+    let listen = document.listen.as_deref().unwrap_or(LISTEN);
+    let listener = TcpListener::bind(listen).with_context(|| format!("cannot listen on {listen}"))?;
+    let runtime = Runtime::new().context("cannot start the server's threads")?;
+    let catalogue = catalogue(&document, &Catalogue::default(), runtime.handle())?;
+    let service = Service::with(catalogue, &document);
+    println!("http://{}/", listener.local_addr()?);
     runtime.block_on(async {
-        let listener = tokio::net::TcpListener::bind(&arguments.listen).await;
-        let listener = listener.with_context(|| format!("cannot listen on {}", arguments.listen))?;
-        println!("http://{}/", listener.local_addr()?);
-        let (router, _) = described(service);
-        axum::serve(listener, router).with_graceful_shutdown(stopped()).await.context("the server stopped")
+        tokio::spawn(stop_when_told(service.clone()));
+        tokio::spawn(read_again_when_told(service.clone(), arguments.clone()));
+        serve(listener, service).await.context("the server stopped")
     })?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Opens what is served, each package under its file's name.
-fn catalogue(paths: &[std::path::PathBuf]) -> Result<Catalogue> {
+/// What the file says, and the command line over it.
+fn document(arguments: &ServeArgs) -> Result<ServeDocument> {
+    let mut document = ServeDocument::default();
+    if let Some(path) = &arguments.config {
+        document = read_serve(&read_text(path)?, &path.display().to_string(), &environment())?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        for path in document.paths.iter_mut().filter(|path| !is_address(path)) {
+            *path = folder.join(&*path).display().to_string();
+        }
+    }
+    if !arguments.paths.is_empty() {
+        document.paths = arguments.paths.iter().map(|path| path.display().to_string()).collect();
+    }
+    if document.paths.is_empty() {
+        bail!("nothing to serve: name packages, or 'paths' in the file of --config");
+    }
+    document.listen = arguments.listen.clone().or(document.listen);
+    Ok(document)
+}
+
+fn is_address(path: &str) -> bool {
+    path.starts_with("s3://")
+}
+
+/// Opens what is served, each package under its file's name. What has not changed since stays as it is, open and in memory.
+fn catalogue(document: &ServeDocument, before: &Catalogue, runtime: &Handle) -> Result<Catalogue> {
     let mut catalogue = Catalogue::default();
-    for path in paths {
-        let package = Documents::open(path)?.package()?;
-        let files = FolderSource::new(&package).with_context(|| format!("cannot open {}", package.display()))?;
-        let name = name_of(&package);
-        let published = Published::open(&name, Arc::new(files)).with_context(|| package.display().to_string())?;
-        if catalogue.cities.insert(name.clone(), Arc::new(published)).is_some() {
-            bail!("two packages are called '{name}': {}", package.display());
+    for path in &document.paths {
+        let (name, files) = if is_address(path) {
+            let files = ObjectSource::open(path, runtime.clone()).with_context(|| format!("cannot open {path}"))?;
+            (name_of(Path::new(path)), Arc::new(files) as Arc<dyn ByteSource>)
+        } else {
+            let package = Documents::open(Path::new(path))?.package()?;
+            let files = FolderSource::new(&package).with_context(|| format!("cannot open {}", package.display()))?;
+            (name_of(&package), Arc::new(files) as Arc<dyn ByteSource>)
+        };
+        let mut published = Arc::new(Published::open(&name, files).with_context(|| path.clone())?);
+        if let Some(same) = before.cities.get(&name).filter(|before| before.version == published.version) {
+            published = same.clone();
+        }
+        if catalogue.cities.insert(name.clone(), published).is_some() {
+            bail!("two packages are called '{name}': {path}");
         }
     }
     Ok(catalogue)
@@ -45,9 +86,48 @@ fn name_of(path: &Path) -> String {
     stem.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' }).collect()
 }
 
-async fn stopped() {
-    // Where signals cannot be heard, nothing stops the server but its end.
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
+/// Ctrl-C, or SIGTERM as supervisors send it.
+async fn stop_when_told(service: Service) {
+    #[cfg(unix)]
+    let terminated = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => signal.recv().await,
+            Err(_) => std::future::pending().await,
+        }
+    };
+    #[cfg(not(unix))]
+    let terminated = std::future::pending::<Option<()>>();
+    tokio::select! {
+        // Where signals cannot be heard, nothing stops the server but its end.
+        Ok(()) = tokio::signal::ctrl_c() => {}
+        Some(()) = terminated => {}
+        else => return,
     }
+    tracing::info!("stopping");
+    service.enter(Phase::Stopping);
+}
+
+/// On SIGHUP everything is read and opened anew, beside what is served, and then takes its place. What cannot be opened
+/// changes nothing.
+async fn read_again_when_told(service: Service, arguments: ServeArgs) {
+    #[cfg(unix)]
+    if let Ok(mut signal) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()) {
+        while signal.recv().await.is_some() {
+            let (service, arguments) = (service.clone(), arguments.clone());
+            let read = tokio::task::spawn_blocking(move || read_again(&service, &arguments)).await;
+            match read {
+                Ok(Ok(())) => tracing::warn!("read again"),
+                Ok(Err(error)) => tracing::error!("nothing is changed: {error:#}"),
+                Err(error) => tracing::error!("nothing is changed: {error}"),
+            }
+        }
+    }
+}
+
+fn read_again(service: &Service, arguments: &ServeArgs) -> Result<()> {
+    let document = document(arguments)?;
+    let catalogue = catalogue(&document, &service.catalogue(), &Handle::current())?;
+    service.limit(document.limits);
+    service.publish(catalogue);
+    Ok(())
 }

@@ -1,0 +1,65 @@
+//! `serve.toml`: what is served and how.
+//!
+//! ```toml
+//! format_version = 1
+//! listen = "127.0.0.1:8080"
+//! paths = ["tokyo.city", "s3://cities/osaka"]     # relative to this file
+//! cache_mib = 256                                 # bodies of tiles that are kept
+//! [limits]
+//! requests_per_s = 500
+//! ```
+
+use serde::Deserialize;
+
+use super::limits::Limits;
+use crate::scene::{DocumentError, Environment, read_document};
+
+/// A `serve.toml`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServeDocument {
+    #[serde(rename = "format_version")]
+    _format_version: u32,
+    /// Address and port.
+    pub listen: Option<String>,
+    /// Packages, scenes and scenarios: files, relative to the document, or `s3://BUCKET/PREFIX`.
+    #[serde(default)]
+    pub paths: Vec<String>,
+    /// MiB of tile bodies that are kept in memory. Told when the server starts.
+    #[serde(default = "cache_mib")]
+    pub cache_mib: usize,
+    /// What one client may take.
+    #[serde(default)]
+    pub limits: Limits,
+}
+
+fn cache_mib() -> usize {
+    256
+}
+
+impl Default for ServeDocument {
+    fn default() -> Self {
+        Self { _format_version: 1, listen: None, paths: Vec::new(), cache_mib: cache_mib(), limits: Limits::default() }
+    }
+}
+
+/// Reads a `serve.toml`; `${VAR}` is filled in from `environment`. Every unknown key and wrong type is told with its line.
+pub fn read_serve(text: &str, file_name: &str, environment: &Environment) -> Result<ServeDocument, DocumentError> {
+    read_document(text, file_name, environment)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_out_is_as_without_a_file_and_mistakes_have_their_line() {
+        let read = |text: &str| read_serve(text, "serve.toml", &Environment::new());
+        assert_eq!(read("format_version = 1\n").unwrap(), ServeDocument::default());
+        let some = read("format_version = 1\npaths = ['a']\n[limits]\nrequests_per_s = 7.5\n").unwrap();
+        assert_eq!((some.limits.requests_per_s, some.limits.request_burst), (7.5, Limits::default().request_burst));
+        let error = read("format_version = 1\ncache_mb = 1\n[limits]\nurl_byte = 5\n").unwrap_err().to_string();
+        assert!(error.contains("serve.toml:2:") && error.contains("did you mean 'cache_mib'?"), "{error}");
+        assert!(error.contains("serve.toml:4:") && error.contains("did you mean 'url_bytes'?"), "{error}");
+    }
+}

@@ -1,0 +1,119 @@
+//! Taking connections: how many, how slow they may be, and how they end.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use axum::Router;
+use axum_server::Handle;
+use axum_server::accept::Accept;
+use hyper_util::rt::TokioTimer;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+use super::limits::{Clients, Opened, seconds};
+use super::metrics::Metrics;
+use super::{Phase, Service, described};
+
+/// Answers until the service is told to stop, and then until open requests have ended or their time is over.
+pub async fn serve(listener: TcpListener, service: Service) -> io::Result<()> {
+    listener.set_nonblocking(true)?;
+    let limits = service.limits();
+    let handle = Handle::new();
+    let mut server = axum_server::from_tcp(listener)?.acceptor(Counting(service.clone())).handle(handle.clone());
+    let header_bytes = limits.header_bytes.max(8_192);
+    let builder = server.http_builder();
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(seconds(limits.header_s)).max_buf_size(header_bytes);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_header_list_size(u32::try_from(header_bytes).unwrap_or(u32::MAX))
+        .max_concurrent_streams(256)
+        .keep_alive_interval(seconds(limits.header_s));
+    let (router, _): (Router, _) = described(service.clone());
+    service.enter(Phase::Ready);
+    let ending = service.clone();
+    tokio::spawn(async move {
+        ending.stopped().await;
+        let limits = ending.limits();
+        tokio::time::sleep(seconds(limits.announce_s)).await;
+        handle.graceful_shutdown(Some(seconds(limits.finish_s)));
+    });
+    server.serve(router.into_make_service_with_connect_info::<SocketAddr>()).await
+}
+
+/// Takes a connection where its client may have another one; closes it otherwise.
+#[derive(Clone)]
+struct Counting(Service);
+
+impl<S> Accept<TcpStream, S> for Counting {
+    type Stream = Counted;
+    type Service = S;
+    type Future = std::future::Ready<io::Result<(Counted, S)>>;
+
+    fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
+        std::future::ready(self.counted(stream).map(|stream| (stream, service)))
+    }
+}
+
+impl Counting {
+    fn counted(&self, stream: TcpStream) -> io::Result<Counted> {
+        let (clients, metrics): (&Arc<Clients>, &Arc<Metrics>) = (&self.0.clients, &self.0.metrics);
+        let address = stream.peer_addr()?;
+        let Some(opened) = clients.open(address.ip(), &self.0.limits()) else {
+            metrics.turned_away.inc();
+            return Err(io::Error::other("too many connections"));
+        };
+        // Answers are written whole: waiting for more to send with them only costs time.
+        stream.set_nodelay(true)?;
+        metrics.connections.inc();
+        Ok(Counted { stream, metrics: metrics.clone(), _opened: opened })
+    }
+}
+
+/// A connection that counts until it is closed, whatever it is by then (a WebSocket too).
+struct Counted {
+    stream: TcpStream,
+    metrics: Arc<Metrics>,
+    _opened: Opened,
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.metrics.connections.dec();
+    }
+}
+
+impl AsyncRead for Counted {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, into)
+    }
+}
+
+impl AsyncWrite for Counted {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}
