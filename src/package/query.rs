@@ -18,6 +18,9 @@ use crate::streaming::ByteSource;
 pub const ALIASES: &[(&str, &str)] =
     &[("height", "measuredHeight"), ("floors", "storeysAboveGround"), ("year", "yearOfConstruction")];
 
+/// The name that stands for the vertical extent of an object's box where the city has no attribute for it.
+const HEIGHT: &str = "height";
+
 /// Footprints that are read one by one; for more, all are read at once.
 const FEW_FOOTPRINTS: usize = 64;
 
@@ -92,9 +95,19 @@ pub struct City {
     index: SpatialIndex,
 }
 
-enum Field<'c> {
+/// What a name in an expression means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Meaning {
     Id,
+    /// Number of a column.
+    Column(usize),
+    /// From the bottom of its box to the top, metres.
+    Extent,
+}
+
+enum Field<'c> {
     Column(&'c Column),
+    Other(Meaning),
 }
 
 impl City {
@@ -292,10 +305,41 @@ impl City {
         find(name).or_else(|| ALIASES.iter().find(|(alias, _)| *alias == name).and_then(|(_, of)| find(of)))
     }
 
+    /// Attributes win over the object's own columns, those over [`ALIASES`]; `height` is measured where nothing says it.
+    fn meaning(&self, name: &str) -> Option<Meaning> {
+        match self.column_called(name) {
+            Some(number) => Some(Meaning::Column(number)),
+            None if name == "id" => Some(Meaning::Id),
+            None if name == HEIGHT => Some(Meaning::Extent),
+            None => None,
+        }
+    }
+
+    /// The names that expressions over the city's objects may use: columns, `id`, and those [`ALIASES`] that mean something.
+    pub fn names(&self) -> Vec<&str> {
+        let aliases = ALIASES.iter().map(|(alias, _)| *alias).filter(|alias| self.meaning(alias).is_some());
+        let mut names: Vec<&str> =
+            self.table.columns().iter().map(String::as_str).chain(["id"]).chain(aliases).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    /// What an object's id, column or box says.
+    fn said(&self, meaning: Meaning, row: u32) -> Result<Value, PackageError> {
+        Ok(match meaning {
+            Meaning::Id => Value::from(self.table.id(row)),
+            Meaning::Column(number) => self.table.value(row, number)?,
+            Meaning::Extent => match self.table.bounds().get(row as usize) {
+                Some(bounds) if !bounds.is_empty() => Value::from(bounds.max.z - bounds.min.z),
+                _ => Value::Null,
+            },
+        })
+    }
+
     /// What an unknown name may have meant; else what there is.
     fn hint(&self, name: &str) -> String {
-        let mut known: Vec<&str> = self.table.columns().iter().map(String::as_str).chain(["id"]).collect();
-        known.extend(ALIASES.iter().map(|(alias, _)| *alias).filter(|alias| self.column_called(alias).is_some()));
+        let known = self.names();
         let near = did_you_mean(name, &known);
         if !near.is_empty() {
             return near;
@@ -308,9 +352,9 @@ impl City {
     fn fields(&self, filter: &Expression) -> Result<Vec<Field<'_>>, QueryError> {
         let mut fields = Vec::new();
         for name in filter.names() {
-            fields.push(match self.column_called(name) {
-                Some(number) => Field::Column(self.table.column(number)?),
-                None if name == "id" => Field::Id,
+            fields.push(match self.meaning(name) {
+                Some(Meaning::Column(number)) => Field::Column(self.table.column(number)?),
+                Some(other) => Field::Other(other),
                 None => {
                     return Err(QueryError::UnknownName { name: name.clone(), hint: self.hint(name) });
                 }
@@ -321,8 +365,8 @@ impl City {
 
     fn field(&self, field: &Field<'_>, row: u32) -> Value {
         match field {
-            Field::Id => Value::from(self.table.id(row)),
             Field::Column(column) => column.get(row as usize),
+            Field::Other(meaning) => self.said(*meaning, row).unwrap_or_default(),
         }
     }
 }
@@ -334,11 +378,8 @@ struct ObjectScope<'c> {
 
 impl Scope for ObjectScope<'_> {
     fn value(&self, name: &str) -> Value {
-        match self.city.column_called(name) {
-            Some(number) => self.city.table.value(self.row, number).unwrap_or_default(),
-            None if name == "id" => Value::from(self.city.table.id(self.row)),
-            None => Value::Null,
-        }
+        let meaning = self.city.meaning(name);
+        meaning.and_then(|meaning| self.city.said(meaning, self.row).ok()).unwrap_or_default()
     }
 }
 

@@ -79,6 +79,44 @@ fn footprints_go_in_and_come_out() {
     assert!(road.stderr.is_empty(), "a class that is there may have no match");
 }
 
+/// Two blocks, 12 m and 30 m high, without any attribute.
+const BLOCKS: &str = r#"{"type":"CityJSON","version":"2.0","transform":{"scale":[1,1,1],"translate":[85000,446000,0]},
+ "metadata":{"referenceSystem":"https://www.opengis.net/def/crs/EPSG/0/7415"},
+ "CityObjects":{"low":{"type":"Building","geometry":[{"type":"MultiSurface","lod":"1","boundaries":[[[0,1,2]],[[3,4,5]]]}]},
+  "tall":{"type":"Building","geometry":[{"type":"MultiSurface","lod":"1","boundaries":[[[0,1,2]],[[6,7,8]]]}]},
+  "nowhere":{"type":"Building"}},
+ "vertices":[[0,0,0],[10,0,0],[10,10,0],[0,0,12],[10,0,12],[10,10,12],[0,0,30],[10,0,30],[10,10,30]]}"#;
+
+#[test]
+fn height_is_measured_where_no_attribute_says_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fs::write(folder.join("blocks.city.json"), BLOCKS).unwrap();
+    success(folder, &["import", "blocks.city.json", "-o", "blocks.city"]);
+    let ids = |filter: &str| success(folder, &["query", "blocks.city", "--where", filter, "--format", "csv"]);
+    let tall = ids("height > 20");
+    assert!(tall.contains("tall") && tall.lines().count() == 2, "{tall}");
+    assert!(ids("height between 11.9 and 12.1").contains("low"));
+    assert!(ids("height is null").contains("nowhere"));
+    assert!(!tall.contains("height"), "the source's attributes stay as they are: {tall}");
+    let line = failure(folder, &["query", "blocks.city", "--where", "floors > 2"]);
+    assert!(line.contains("no attribute is called 'floors'"), "{line}");
+}
+
+#[test]
+fn tall_buildings_of_rotterdam() {
+    let Some(source) = shared("citymodel/cityjson/rotterdam_delfshaven_3-20.city.json") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    success(folder, &["import", source.to_str().unwrap(), "-o", "rotterdam.city"]);
+    let count = |filter: &str| {
+        let found = success(folder, &["query", "rotterdam.city", "--where", filter]);
+        serde_json::from_str::<serde_json::Value>(&found).unwrap()["count"].as_u64().unwrap()
+    };
+    let (all, tall) = (count("height > 0"), count("height > 20"));
+    assert!(all > 800 && tall > 0 && tall < all / 4, "{tall} of {all} are above 20 m");
+}
+
 #[test]
 fn the_same_input_gives_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
@@ -110,7 +148,7 @@ fn every_bad_input_is_one_clear_line() {
         (&["import", "noise.city.json", "-o", "x.city"], &["noise.city.json"]),
         (&["import", "town.geojson", "-o", "x.city", "--crs", "EPSG:999999"], &["EPSG:999999"]),
         (&["query", "town.city", "--where", "heigth > 3"], &["heigth", "did you mean 'height'"]),
-        (&["query", "town.city", "--where", "colour = 'red'"], &["'colour'; there are class, name, parent"]),
+        (&["query", "town.city", "--where", "colour = 'red'"], &["'colour'; there are class, height, id,"]),
         (
             &["import", "dutch.geojson", "-o", "x.city", "--crs", "EPSG:4547"],
             &["EPSG:28992 (its 'crs')", "--crs says EPSG:4547", "recipe", "dutch.geojson"],
