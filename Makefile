@@ -1,6 +1,6 @@
 # The two commands of a newcomer are `make demo` and `make test`; both set the machine up first.
 
-.PHONY: demo test lint goldens bench
+.PHONY: demo test lint goldens bench load
 
 demo:
 	scripts/setup.sh
@@ -24,3 +24,9 @@ goldens:
 
 bench:
 	cargo run --release --locked -- bench
+
+# Many viewers of a busy scene, and a server that is killed in the middle. Needs mosquitto.
+load:
+	scripts/setup.sh test
+	cargo build --release --locked --no-default-features --features server --bin veduta --example serve_load
+	cargo run --release --locked --no-default-features --features server --example serve_load

@@ -24,6 +24,13 @@ pub mod runs;
 mod scene_parts;
 #[cfg(feature = "viewer")]
 pub mod scene_picture;
+#[cfg(all(feature = "server", feature = "viewer"))]
+mod serve_pictures;
+#[cfg(all(feature = "server", not(feature = "viewer")))]
+#[path = "serve_pictures_absent.rs"]
+mod serve_pictures;
+#[cfg(feature = "server")]
+pub mod serve_stage;
 pub mod stage;
 #[cfg(feature = "viewer")]
 pub mod stage_view;

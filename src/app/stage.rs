@@ -70,6 +70,10 @@ pub struct Stage {
     quiet: CityState,
     /// What was told of observations that are shown nowhere.
     pub losses: Losses,
+    /// Changed rows that are still to be shown.
+    to_show: BTreeSet<u32>,
+    /// Changed rows that are still to be published; `None` where nobody publishes.
+    to_publish: Option<BTreeSet<u32>>,
 }
 
 /// A stage that a shell shares with what draws it.
@@ -146,6 +150,8 @@ impl Stage {
             zone_s,
             quiet,
             losses,
+            to_show: BTreeSet::new(),
+            to_publish: None,
         })
     }
 
@@ -232,6 +238,23 @@ impl Stage {
 
     /// Rows whose look may have changed since the last call.
     pub fn take_changed_rows(&mut self) -> BTreeSet<u32> {
+        let mut rows = self.newly_changed_rows();
+        if let Some(to_publish) = &mut self.to_publish {
+            to_publish.extend(&rows);
+        }
+        rows.append(&mut self.to_show);
+        rows
+    }
+
+    /// Rows of which something may have changed since the last call of this, whoever draws them.
+    pub fn take_rows_to_publish(&mut self) -> BTreeSet<u32> {
+        let mut rows = self.newly_changed_rows();
+        self.to_show.extend(&rows);
+        rows.append(self.to_publish.get_or_insert_default());
+        rows
+    }
+
+    fn newly_changed_rows(&mut self) -> BTreeSet<u32> {
         match &mut self.course {
             Course::Play(play) => play.live_mut().city_mut().take_changed_rows(),
             Course::Live(feeds) => feeds.city_mut().take_changed_rows(),

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{AggregateTree, Hierarchy, IndicatorError, ObjectTree};
@@ -12,7 +13,7 @@ use crate::quantity::Timestamp;
 use crate::scene::IndicatorDocument;
 
 /// Where a value stands against its thresholds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 pub enum IndicatorState {
     /// No value: no member has one.
     #[default]

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{
@@ -22,7 +23,7 @@ const MOST_UNBOUND_STREAMS: usize = 1 << 16;
 const MOST_AHEAD_US: i64 = 300_000_000;
 
 /// What a value is worth at an instant. Where several hold, the first named here wins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub enum ValueState {
     /// Bound, but never seen.
     #[default]

@@ -2,6 +2,7 @@
 
 use super::city_live::CityLive;
 use super::state::CityState;
+use super::variant_city::VariantCity;
 use crate::city::Value;
 use crate::indicator::ObjectTree;
 use crate::live::{Reading, ValueState};
@@ -46,6 +47,13 @@ impl Appearance {
     /// Whether every object looks as its package tells, whatever happens: nothing need be asked.
     pub fn is_plain(&self) -> bool {
         self.layer_names.is_empty() && self.effects.iter().all(EffectSheet::is_empty)
+    }
+
+    /// Numbers of the scene's layers that an object is in, by its attributes.
+    pub fn layers_of(&self, row: u32, objects: &VariantCity) -> Vec<u16> {
+        let attribute = |name: &str| objects.attribute(row, name);
+        let is_in = |name: &String| self.layers.is_in(name, objects.class(row), &attribute);
+        self.layer_names.iter().zip(0..).filter(|(name, _)| is_in(name)).map(|(_, number)| number).collect()
     }
 
     /// How the object in `row` looks. Names in layers mean, first to last: what an event has set, a live value (rolled up

@@ -45,9 +45,6 @@ pub enum HappeningKind {
     },
 }
 
-/// A happening as a row: kind, object, property, value, severity, text; empty where it has none.
-type Row = [String; 6];
-
 fn severity_word(severity: Severity) -> String {
     match severity {
         Severity::Info => "info",
@@ -58,7 +55,8 @@ fn severity_word(severity: Severity) -> String {
 }
 
 impl HappeningKind {
-    fn row(&self) -> Row {
+    /// The columns after the time: kind, object, property, value, severity, text; empty where it has none.
+    pub(super) fn row(&self) -> [String; 6] {
         let row = |kind: &str, object: &str, property: &str, value: String, severity: String, text: &str| {
             [kind.to_owned(), object.to_owned(), property.to_owned(), value, severity, text.to_owned()]
         };

@@ -5,6 +5,7 @@
 //!                                                             +--> Playback --> CityState + CityLive --> Appearance, event log
 //! feeds --LivePart--> CityLive (values, roll-ups, alarms) ----+        keyframes: any instant can be reached exactly
 //! ScenarioDocument --VariantEdits--> VariantCity: what a variant adds and takes away
+//! server: wire messages --> LiveMirror: what a viewer elsewhere knows of a play
 //! ```
 //!
 //! A play moves in steps of fixed length from a start to an end. The state after a step depends on the document and on
@@ -16,6 +17,7 @@ mod bench;
 mod city_live;
 mod edits;
 mod event_log;
+mod live_mirror;
 mod live_part;
 mod message;
 mod playback;
@@ -23,12 +25,14 @@ mod simulation;
 mod state;
 mod timeline;
 mod variant_city;
+pub mod wire;
 
 pub use appearance::Appearance;
 pub use bench::{CityLiveBench, FrameBench, bench_city_live};
 pub use city_live::{CityLive, CityLiveSnapshot};
 pub use edits::{AddedModel, CityEdits, VariantEdits};
 pub use event_log::{EventLog, Happening, HappeningKind, IndicatorTable};
+pub use live_mirror::LiveMirror;
 pub use live_part::{LivePart, LivePartSnapshot, ObservationFeed};
 pub use message::filled;
 pub use playback::{Playable, Playback};

@@ -12,6 +12,7 @@
 
 mod document;
 mod limits;
+pub mod live;
 mod metrics;
 mod problem;
 mod published;
@@ -68,6 +69,7 @@ pub struct Service {
     pub tiles: Arc<TileStore>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    live: Arc<live::Live>,
 }
 
 impl Service {
@@ -82,7 +84,10 @@ impl Service {
         let metrics = Arc::new(Metrics::default());
         metrics.register("tile_cache_hits", "Bodies of tiles that were kept", tiles.hits.clone());
         metrics.register("tile_cache_misses", "Bodies of tiles that were read or compressed", tiles.misses.clone());
+        let live = Arc::new(live::Live::default());
+        live.counters.register(&metrics);
         Self {
+            live,
             catalogue: Arc::new(RwLock::new(Arc::new(catalogue))),
             limits: Arc::new(RwLock::new(Arc::new(document.limits))),
             phase: Arc::new(watch::Sender::new(Phase::Opening)),
@@ -90,6 +95,16 @@ impl Service {
             tiles,
             metrics,
         }
+    }
+
+    /// With other bounds for live clients.
+    pub fn with_live(self, live: Arc<live::Live>) -> Self {
+        Self { live, ..self }
+    }
+
+    /// What is live.
+    pub fn live(&self) -> &Arc<live::Live> {
+        &self.live
     }
 
     /// What is served now. A request asks once and keeps it: meanwhile it may be replaced.
@@ -139,6 +154,7 @@ impl Service {
 /// All endpoints with their description in OpenAPI 3.1.
 pub fn described(service: Service) -> (Router, utoipa::openapi::OpenApi) {
     let (router, description) = OpenApiRouter::with_openapi(Description::openapi())
+        .merge(live::router())
         .merge(metrics::router())
         .merge(status::router())
         .merge(tiles::router())

@@ -33,6 +33,9 @@ mod platform_files;
 mod play;
 mod playback;
 mod scene;
+mod service_live;
+#[cfg(feature = "server")]
+mod service_live_mqtt;
 #[cfg(feature = "server")]
 mod service_tiles;
 #[cfg(feature = "server")]

@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const BACK_OFF: BackOff = BackOff { first: Duration::from_millis(50), most: Duration::from_millis(400) };
 
 /// A broker of this test alone; ends with it.
-struct Mosquitto {
+pub struct Mosquitto {
     folder: tempfile::TempDir,
     port: u16,
     child: Option<Child>,
@@ -43,17 +43,23 @@ impl Mosquitto {
         Some(Self { folder, port, child: None })
     }
 
-    fn anonymous() -> Option<Self> {
+    pub fn anonymous() -> Option<Self> {
         Self::prepare("allow_anonymous true")
     }
 
-    fn start(&mut self) {
+    pub fn start(&mut self) {
         let config = self.folder.path().join("mosquitto.conf");
         let log = std::fs::File::create(self.folder.path().join("log")).unwrap();
         let mut command = Command::new(program("mosquitto").unwrap());
         command.arg("-c").arg(config).stdout(Stdio::null()).stderr(log);
         self.child = Some(command.spawn().unwrap());
         wait("mosquitto listens", || std::net::TcpStream::connect(("127.0.0.1", self.port)).is_ok());
+    }
+
+    /// Where it listens.
+    #[cfg(feature = "server")]
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     fn kill(&mut self) {
@@ -140,7 +146,7 @@ impl Subscriber {
 }
 
 /// Publishes at QoS 1 and returns when the broker has everything.
-fn publish(options: MqttOptions, messages: Vec<(String, bool, String)>) {
+pub fn publish(options: MqttOptions, messages: Vec<(String, bool, String)>) {
     let (client, mut connection) = Client::new(options, 128);
     let count = messages.len();
     let sender = std::thread::spawn(move || {
@@ -158,7 +164,7 @@ fn publish(options: MqttOptions, messages: Vec<(String, bool, String)>) {
     drop(sender.join().unwrap());
 }
 
-fn publisher(port: u16) -> MqttOptions {
+pub fn publisher(port: u16) -> MqttOptions {
     MqttOptions::new("publisher", "127.0.0.1", port)
 }
 

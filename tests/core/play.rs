@@ -91,7 +91,8 @@ edits = ["tower", "west"]
 picture_every_s = 3600
 "#;
 
-fn town(folder: &Path) {
+/// A town with a scene and a scenario.
+pub fn town(folder: &Path) {
     fs::write(folder.join("town.geojson"), FOOTPRINTS).unwrap();
     success(folder, &["import", "town.geojson", "-o", "town.city"]);
     fs::write(folder.join("town.toml"), SCENE).unwrap();

@@ -32,6 +32,11 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 
+#[cfg(feature = "viewer")]
+pub(super) use play::compute_runs;
+#[cfg(feature = "viewer")]
+pub(super) use render::camera_of;
+
 use super::cli::Command;
 use crate::package::{City, Manifest};
 use crate::platform::FolderSource;

@@ -37,7 +37,7 @@ pub fn run(arguments: &RenderArgs) -> Result<ExitCode> {
     }
     compute_runs(&mut stage, &Interrupt::default())?;
     let selected = arguments.select.as_deref().map(|id| row_of(&stage.objects, id)).transpose()?;
-    let camera = camera(&stage, arguments.camera.as_deref(), selected)?;
+    let camera = camera_of(&stage, arguments.camera.as_deref(), selected)?;
     let stage = SharedStage::new(stage);
     let mut painter = ScenePainter::open(&stage, arguments.size, arguments.scene.memory, time)?;
     painter.select(selected);
@@ -68,7 +68,7 @@ fn row_of(objects: &VariantCity, id: &str) -> Result<u32> {
 }
 
 /// What a picture looks at: what the user says, the selected object, the play's camera, the scene's first camera.
-fn camera(stage: &Stage, text: Option<&str>, selected: Option<u32>) -> Result<Option<CameraView>> {
+pub fn camera_of(stage: &Stage, text: Option<&str>, selected: Option<u32>) -> Result<Option<CameraView>> {
     let Some(text) = text else {
         let object = selected.and_then(|row| around(stage, row));
         return Ok(object.or_else(|| first_view(stage)));

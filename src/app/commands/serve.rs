@@ -1,5 +1,6 @@
 //! `veduta serve`: cities and scenes over HTTP.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::ExitCode;
@@ -10,7 +11,11 @@ use tokio::runtime::{Handle, Runtime};
 
 use crate::app::cli::ServeArgs;
 use crate::app::documents::{Documents, environment, read_text};
+use crate::app::serve_pictures;
+use crate::app::serve_stage::ServedStage;
+use crate::app::stage::Stage;
 use crate::platform::{FolderSource, ObjectSource};
+use crate::service::live::Live;
 use crate::service::{Catalogue, Phase, Published, ServeDocument, Service, read_serve, serve};
 use crate::streaming::ByteSource;
 
@@ -24,6 +29,9 @@ pub fn run(arguments: &ServeArgs) -> Result<ExitCode> {
     let runtime = Runtime::new().context("cannot start the server's threads")?;
     let catalogue = catalogue(&document, &Catalogue::default(), runtime.handle())?;
     let service = Service::with(catalogue, &document);
+    // They are on stage until the end of this function.
+    let stages = stages(&document, service.live())?;
+    serve_pictures::start(&stages, service.live())?;
     println!("http://{}/", listener.local_addr()?);
     runtime.block_on(async {
         tokio::spawn(stop_when_told(service.clone()));
@@ -59,13 +67,17 @@ fn is_address(path: &str) -> bool {
 
 /// Opens what is served, each package under its file's name. What has not changed since stays as it is, open and in memory.
 fn catalogue(document: &ServeDocument, before: &Catalogue, runtime: &Handle) -> Result<Catalogue> {
-    let mut catalogue = Catalogue::default();
+    let (mut catalogue, mut opened) = (Catalogue::default(), BTreeSet::new());
     for path in &document.paths {
         let (name, files) = if is_address(path) {
             let files = ObjectSource::open(path, runtime.clone()).with_context(|| format!("cannot open {path}"))?;
             (name_of(Path::new(path)), Arc::new(files) as Arc<dyn ByteSource>)
         } else {
             let package = Documents::open(Path::new(path))?.package()?;
+            // Several scenes may be about one package.
+            if !opened.insert(package.canonicalize().unwrap_or_else(|_| package.clone())) {
+                continue;
+            }
             let files = FolderSource::new(&package).with_context(|| format!("cannot open {}", package.display()))?;
             (name_of(&package), Arc::new(files) as Arc<dyn ByteSource>)
         };
@@ -78,6 +90,22 @@ fn catalogue(document: &ServeDocument, before: &Catalogue, runtime: &Handle) -> 
         }
     }
     Ok(catalogue)
+}
+
+/// Puts scenes and scenarios on stage, each under its file's name.
+fn stages(document: &ServeDocument, live: &Live) -> Result<BTreeMap<String, (ServedStage, Documents)>> {
+    let mut served = BTreeMap::new();
+    for path in document.paths.iter().map(Path::new).filter(|path| path.is_file()) {
+        let name = name_of(path);
+        if served.contains_key(&name) {
+            bail!("two scenes are called '{name}': {}", path.display());
+        }
+        let documents = Documents::open(path)?;
+        let stage = Stage::open(documents.clone(), None)?;
+        let stage = ServedStage::start(&name, stage, live).context("cannot start a stage's thread")?;
+        served.insert(name, (stage, documents));
+    }
+    Ok(served)
 }
 
 /// The file's name without its ending, with `-` for everything that an address would have to escape.

@@ -1,0 +1,247 @@
+//! The stages of a server: each scene with live values or a play is ticked on a thread of its own and published.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Receiver;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::stage::{SharedStage, Stage};
+use crate::geodesy::SitePoint;
+use crate::indicator::{Alarms, IndicatorState, ObjectTree};
+use crate::live::ObjectDirectory;
+use crate::platform::transport::wall_clock;
+use crate::quantity::Timestamp;
+use crate::scenario::wire::{Alarm, Figure, Hello, LiveValueOf, OwnValue, Play, Staging, Told};
+use crate::scenario::{CityLive, Happening};
+use crate::service::live::{About, Board, Fact, Live, PlayCommand, PlayOrder, SceneAbout, SceneChannel};
+
+/// Time between two states of a stage.
+const TICK: Duration = Duration::from_millis(50);
+/// Rows whose values are put on the board in one go; readers get their turn between two.
+const ROWS_AT_ONCE: usize = 2048;
+/// Orders carried out in a tick.
+const ORDERS_A_TICK: usize = 8;
+
+/// A stage that is served until this is dropped.
+pub struct ServedStage {
+    /// The stage, for what draws it.
+    pub stage: SharedStage,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl ServedStage {
+    /// Publishes a stage under a name and keeps it going.
+    pub fn start(name: &str, stage: Stage, live: &Live) -> std::io::Result<Self> {
+        let (board, about) = (board(name, &stage), about_scene(&stage));
+        let stage = SharedStage::new(stage);
+        let (channel, orders) = live.open(board, about);
+        let mut publisher = Publisher { stage: stage.clone(), channel, figures: Vec::new(), alarms: BTreeMap::new() };
+        publisher.publish(Vec::new());
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = stop.clone();
+        let run = move || publisher.run(&orders, &stopped);
+        let thread = Some(std::thread::Builder::new().name(format!("stage {name}")).spawn(run)?);
+        Ok(Self { stage, stop, thread })
+    }
+}
+
+impl Drop for ServedStage {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            // A panic in there was told by itself.
+            drop(thread.join());
+        }
+    }
+}
+
+/// The board of a stage of which nothing is known yet.
+fn board(name: &str, stage: &Stage) -> Board {
+    let bindings = stage.live().latest().bindings();
+    let unit = |property: &str| {
+        let of = bindings.bindings().iter().find(|binding| bindings.property(property) == Some(binding.property));
+        of.and_then(|binding| binding.unit.clone()).unwrap_or_default()
+    };
+    let indicator = |document: &crate::scene::IndicatorDocument| {
+        let title = document.title.clone().unwrap_or_else(|| document.name.clone());
+        (document.name.clone(), title, document.unit.clone().unwrap_or_default())
+    };
+    let hello = Hello {
+        scene: name.to_owned(),
+        title: stage.scene.name.clone(),
+        properties: bindings.properties().iter().map(|property| (property.to_string(), unit(property))).collect(),
+        indicators: stage.scene.indicators.iter().map(indicator).collect(),
+    };
+    Board::new(hello, stage.scene.layers.iter().map(|layer| layer.name.clone()).collect())
+}
+
+fn about_scene(stage: &Stage) -> SceneAbout {
+    let scenario = stage.scenario.as_ref();
+    let variants: Vec<String> = scenario.iter().flat_map(|s| &s.variants).map(|variant| variant.name.clone()).collect();
+    SceneAbout {
+        scenario: scenario.map(|scenario| scenario.name.clone()),
+        variant: variants.first().cloned(),
+        variants,
+        cameras: stage.scene.cameras.iter().map(|camera| camera.name.clone()).collect(),
+    }
+}
+
+/// Takes what has changed from a stage to its board.
+struct Publisher {
+    stage: SharedStage,
+    channel: Arc<SceneChannel>,
+    /// The figures that were published last, in the order of the indicators: bits of the value, state.
+    figures: Vec<(Option<u64>, IndicatorState)>,
+    /// The alarms that were published last, by rule and row: since when, bits of the value.
+    alarms: BTreeMap<(String, u32), (Timestamp, u64)>,
+}
+
+impl Publisher {
+    fn run(&mut self, orders: &Receiver<PlayOrder>, stop: &AtomicBool) {
+        let mut last = Instant::now();
+        while !stop.load(Ordering::Relaxed) {
+            let begin = Instant::now();
+            let waiting: Vec<PlayOrder> = orders.try_iter().take(ORDERS_A_TICK).collect();
+            let happenings = {
+                let mut stage = self.stage.lock();
+                waiting.iter().for_each(|order| carry_out(&mut stage, order.command));
+                stage.advance(begin.duration_since(last).as_secs_f64(), wall_clock())
+            };
+            last = begin;
+            self.publish(happenings);
+            for order in waiting {
+                // Whoever asked may have gone.
+                let _ = order.done.send(());
+            }
+            std::thread::sleep(TICK.saturating_sub(begin.elapsed()));
+        }
+    }
+
+    fn publish(&mut self, happenings: Vec<Happening>) {
+        let shared = self.stage.clone();
+        let mut stage = shared.lock();
+        let rows: Vec<u32> = stage.take_rows_to_publish().into_iter().collect();
+        let play = stage.play().map(|play| {
+            let timeline = play.timeline();
+            let (start, end, step_s) = (timeline.start(), timeline.end(), timeline.step_s());
+            let (playing, looping, speed) = (play.is_playing(), play.is_looping(), play.speed());
+            Play { time: play.shown_time(), start, end, step_s, playing, looping, speed }
+        });
+        for rows in rows.chunks(ROWS_AT_ONCE) {
+            let values: Vec<Fact> = rows.iter().flat_map(|row| values_of(stage.live(), *row)).collect();
+            self.channel.publish(|board| {
+                introduce(board, &stage, rows.iter().copied());
+                values.into_iter().for_each(|value| board.put(value));
+            });
+        }
+        let figures = self.changed_figures(&stage);
+        let (changed, raised) = self.changed_alarms(&stage);
+        self.channel.publish(|board| {
+            board.set_now(stage.time());
+            introduce(board, &stage, figures.iter().chain(&changed).filter_map(Fact::row));
+            figures.into_iter().chain(changed).for_each(|fact| board.put(fact));
+            board.clear_alarms_but(&raised);
+            if let Some(play) = play {
+                board.put(Fact::Staging(Staging::from(stage.state())));
+                board.put(Fact::Play(play));
+            }
+            happenings.iter().for_each(|happening| board.tell(Told::from(happening)));
+        });
+    }
+
+    fn changed_figures(&mut self, stage: &Stage) -> Vec<Fact> {
+        let names = stage.scene.indicators.iter().map(|indicator| indicator.name.as_str()).zip(0_u16..);
+        let numbers: BTreeMap<&str, u16> = names.collect();
+        let mut changed = Vec::new();
+        for (at, figure) in stage.live().indicators().values().enumerate() {
+            let now = (figure.value.map(f64::to_bits), figure.state);
+            match self.figures.get_mut(at) {
+                Some(known) if *known == now => continue,
+                Some(known) => *known = now,
+                None => self.figures.push(now),
+            }
+            let Some(indicator) = numbers.get(figure.indicator.name.as_str()) else { continue };
+            let (row, value, state) = (figure.row, figure.value, figure.state);
+            changed.push(Fact::Figure(Figure { indicator: *indicator, row, value, state }));
+        }
+        changed
+    }
+
+    /// The alarms that are new or have another value, and the names and objects of all that are raised.
+    fn changed_alarms(&mut self, stage: &Stage) -> (Vec<Fact>, BTreeSet<(String, String)>) {
+        let (mut changed, mut raised, mut known) = (Vec::new(), BTreeSet::new(), BTreeMap::new());
+        for (rule, row, since, value) in stage.live().alarms().raised() {
+            let name = &rule.document.name;
+            let city = row == Alarms::CITY;
+            let object = if city { String::new() } else { stage.objects.id(row).to_owned() };
+            let key = (name.clone(), row);
+            if self.alarms.get(&key) != Some(&(since, value.to_bits())) {
+                changed.push(Fact::Alarm(Alarm {
+                    name: name.clone(),
+                    object: object.clone(),
+                    row: (!city).then_some(row),
+                    raised: true,
+                    severity: rule.document.severity,
+                    message: stage.words_of_alarm(&rule.document.message, row, value),
+                    since,
+                    value: Some(value),
+                }));
+            }
+            known.insert(key, (since, value.to_bits()));
+            raised.insert((name.clone(), object));
+        }
+        self.alarms = known;
+        for (object, alarm) in &stage.state().alarms {
+            raised.insert((String::new(), object.clone()));
+            let row = stage.objects.row_of(object);
+            let (message, severity, since) = (alarm.message.clone(), alarm.severity, alarm.since);
+            let (name, object) = (String::new(), object.clone());
+            changed.push(Fact::Alarm(Alarm { name, object, row, raised: true, severity, message, since, value: None }));
+        }
+        (changed, raised)
+    }
+}
+
+fn carry_out(stage: &mut Stage, command: PlayCommand) {
+    let Some(play) = stage.play() else { return };
+    match command {
+        PlayCommand::Play => play.play(),
+        PlayCommand::Pause => play.pause(),
+        PlayCommand::Seek(time) => play.seek(time),
+        PlayCommand::Step(steps) => play.step_by(steps),
+        PlayCommand::Speed(speed) => play.set_speed(speed),
+        PlayCommand::Loop(looping) => play.set_looping(looping),
+    }
+}
+
+/// The live properties of an object.
+fn values_of(live: &CityLive, row: u32) -> impl Iterator<Item = Fact> {
+    let count = live.latest().bindings().properties().len();
+    (0..count as u16).map(move |property| {
+        let own = live.latest().reading_of(row, property).map(|reading| OwnValue {
+            state: reading.state,
+            binding: reading.binding,
+            value: reading.latest.map(|latest| latest.value.clone()).unwrap_or_default(),
+            time: reading.latest.map(|latest| latest.time).unwrap_or_default(),
+        });
+        Fact::Value(LiveValueOf { row, property, own, rolled_up: live.rolled_up(row, property) })
+    })
+}
+
+fn introduce(board: &mut Board, stage: &Stage, rows: impl Iterator<Item = u32>) {
+    for row in rows {
+        board.introduce(row, || {
+            let bounds = stage.objects.bounds(row);
+            let place = (!bounds.is_empty()).then(|| stage.site().to_geodetic(SitePoint(bounds.center())));
+            About {
+                id: stage.objects.id(row).to_owned(),
+                class: stage.objects.class(row).to_owned(),
+                layers: stage.appearance.layers_of(row, &stage.objects),
+                place: place.map(|at| [at.longitude_rad.to_degrees(), at.latitude_rad.to_degrees()]),
+            }
+        });
+    }
+}

@@ -1,0 +1,172 @@
+//! `/api/indicators`, `/api/alarms`, `/api/scenarios`: what holds now, for those who ask once.
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::text::{figure_word, severity_word};
+use super::{Audience, Board, Fact};
+use crate::service::{Problem, ProblemKind, Service};
+
+pub(super) fn router() -> OpenApiRouter<Service> {
+    OpenApiRouter::new().routes(routes!(indicators)).routes(routes!(alarms)).routes(routes!(scenarios))
+}
+
+/// Which scene is asked about.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SceneQuery {
+    /// Name of the scene; the only one where absent.
+    #[serde(default)]
+    pub scene: Option<String>,
+}
+
+/// Reads a query, or says that it cannot be read.
+pub(super) fn read<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
+    let unreadable = |_| Problem::new(ProblemKind::BadRequest, "the query has an unknown key or a value that is none");
+    query.map(|Query(query)| query).map_err(unreadable)
+}
+
+/// A figure of an indicator.
+#[derive(Debug, Serialize, ToSchema)]
+struct FigureEntry {
+    /// Name of the indicator.
+    indicator: String,
+    /// As people call it.
+    title: String,
+    /// UCUM unit; empty where it has none.
+    unit: String,
+    /// The object that it is for; absent for the city or an area.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    object: Option<String>,
+    /// The value; null where none is known.
+    value: Option<f64>,
+    /// `unknown`, `normal`, `warning`, `critical`.
+    state: &'static str,
+}
+
+/// The figures of a scene.
+#[utoipa::path(get, path = "/api/indicators", params(SceneQuery), responses(
+    (status = 200, description = "Figures", body = Vec<FigureEntry>),
+    (status = 400, description = "Not a question", body = Problem, content_type = "application/problem+json"),
+    (status = 404, description = "No such scene", body = Problem, content_type = "application/problem+json"),
+))]
+async fn indicators(
+    State(service): State<Service>,
+    query: Result<Query<SceneQuery>, QueryRejection>,
+) -> Result<Json<Vec<FigureEntry>>, Problem> {
+    let channel = service.live.scene(read(query)?.scene.as_deref())?;
+    let all = Audience::default();
+    Ok(Json(channel.read(|board| {
+        let figures = board.figures().filter(|figure| all.admits(&Fact::Figure((*figure).clone()), board));
+        let entry = |figure: &crate::scenario::wire::Figure| {
+            let (indicator, title, unit) = board.hello().indicators.get(usize::from(figure.indicator))?.clone();
+            let object = figure.row.map(|row| board.about(row).map(|about| about.id.clone()).unwrap_or_default());
+            Some(FigureEntry { indicator, title, unit, object, value: figure.value, state: figure_word(figure.state) })
+        };
+        figures.filter_map(entry).collect()
+    })))
+}
+
+/// An alarm that is raised.
+#[derive(Debug, Serialize, ToSchema)]
+struct AlarmEntry {
+    /// Name of its rule; empty for one that an event raised.
+    alarm: String,
+    /// The object; empty for the city.
+    object: String,
+    /// `info`, `warning`, `critical`.
+    severity: &'static str,
+    /// Words for people.
+    message: String,
+    /// Since when (RFC 3339).
+    since: String,
+    /// The latest value.
+    value: Option<f64>,
+}
+
+/// The alarms that are raised in a scene.
+#[utoipa::path(get, path = "/api/alarms", params(SceneQuery), responses(
+    (status = 200, description = "Alarms", body = Vec<AlarmEntry>),
+    (status = 400, description = "Not a question", body = Problem, content_type = "application/problem+json"),
+    (status = 404, description = "No such scene", body = Problem, content_type = "application/problem+json"),
+))]
+async fn alarms(
+    State(service): State<Service>,
+    query: Result<Query<SceneQuery>, QueryRejection>,
+) -> Result<Json<Vec<AlarmEntry>>, Problem> {
+    let channel = service.live.scene(read(query)?.scene.as_deref())?;
+    let all = Audience::default();
+    Ok(Json(channel.read(|board| {
+        let raised = board.alarms().filter(|alarm| alarm.raised);
+        let raised = raised.filter(|alarm| all.admits(&Fact::Alarm((*alarm).clone()), board));
+        let entry = |alarm: &crate::scenario::wire::Alarm| AlarmEntry {
+            alarm: alarm.name.clone(),
+            object: alarm.object.clone(),
+            severity: severity_word(alarm.severity),
+            message: alarm.message.clone(),
+            since: alarm.since.to_string(),
+            value: alarm.value,
+        };
+        raised.map(entry).collect()
+    })))
+}
+
+/// A scene or scenario that is served live.
+#[derive(Debug, Serialize, ToSchema)]
+struct SceneEntry {
+    /// Name in addresses and subscriptions.
+    scene: String,
+    /// As people call it.
+    title: String,
+    /// Title of the scenario; absent for a scene in the present.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scenario: Option<String>,
+    /// Variants of the scenario.
+    variants: Vec<String>,
+    /// The variant that is played.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    variant: Option<String>,
+    /// Names of the scene's cameras.
+    cameras: Vec<String>,
+    /// Names of the scene's layers.
+    layers: Vec<String>,
+    /// Live properties.
+    properties: Vec<String>,
+    /// The first instant of the play (RFC 3339).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    start: Option<String>,
+    /// The last instant of the play.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    end: Option<String>,
+}
+
+/// Scenes and scenarios that are served live.
+#[utoipa::path(get, path = "/api/scenarios",
+    responses((status = 200, description = "Scenes and scenarios", body = Vec<SceneEntry>)))]
+async fn scenarios(State(service): State<Service>) -> Json<Vec<SceneEntry>> {
+    let scenes = service.live.scenes();
+    let entry =
+        |channel: &std::sync::Arc<super::SceneChannel>| channel.read(|board| scene_entry(board, &channel.about));
+    Json(scenes.values().map(entry).collect())
+}
+
+fn scene_entry(board: &Board, about: &super::SceneAbout) -> SceneEntry {
+    let (hello, play) = (board.hello(), board.play());
+    SceneEntry {
+        scene: hello.scene.clone(),
+        title: hello.title.clone(),
+        scenario: about.scenario.clone(),
+        variants: about.variants.clone(),
+        variant: about.variant.clone(),
+        cameras: about.cameras.clone(),
+        layers: board.layers().to_vec(),
+        properties: hello.properties.iter().map(|(name, _)| name.clone()).collect(),
+        start: play.map(|play| play.start.to_string()),
+        end: play.map(|play| play.end.to_string()),
+    }
+}

@@ -1,0 +1,258 @@
+//! Live: what holds in each served scene, told to clients as it changes, and what they may order.
+//!
+//! ```text
+//! app: stage --publish--> Board --Audience--> socket (each client at its own pace) --> viewer
+//!       ^                   +--> /api/indicators, /api/alarms, /api/scenarios, /api/playback
+//!       +---PlayOrder (bounded channel)---- /api/playback
+//! /api/screens --ScreenOrder--> mailbox of a viewer's socket;   /api/snapshot.png --Painter (a seam)--> app
+//! ```
+//!
+//! The [`Board`] keeps each fact once, with the number of the state that changed it last. A client is a position in those
+//! numbers, so nothing is queued for it: what it was too slow for is replaced by what holds when its turn comes. A client
+//! whose answers (WebSocket pongs) stay out gets nothing more until they come, so that nothing piles up on the way either.
+
+mod answers;
+mod audience;
+mod board;
+mod pictures;
+mod playing;
+mod screens;
+mod socket;
+mod text;
+
+use std::collections::BTreeMap;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
+use tokio::sync::{oneshot, watch};
+use utoipa_axum::router::OpenApiRouter;
+
+pub use audience::{Audience, Subscription};
+pub use board::{About, Board, Fact, Position};
+pub use pictures::{Painter, PictureError, PictureRequest};
+pub use screens::Screens;
+
+use super::{Metrics, Problem, ProblemKind, Service};
+use crate::quantity::Timestamp;
+
+/// Orders that wait for a stage at most.
+const MOST_ORDERS: usize = 32;
+
+/// Bounds of what clients may cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LiveLimits {
+    /// Clients at once.
+    pub clients: usize,
+    /// Bytes of a message from a client.
+    pub message_bytes: usize,
+    /// Messages of a client in ten seconds.
+    pub messages: u32,
+    /// Facts in a message to a client.
+    pub facts: usize,
+    /// Messages on the way to a client at once.
+    pub on_the_way: u64,
+    /// Seconds after which a client that does not answer is left.
+    pub silence_s: u64,
+}
+
+impl Default for LiveLimits {
+    fn default() -> Self {
+        Self { clients: 2000, message_bytes: 16 << 10, messages: 200, facts: 4096, on_the_way: 8, silence_s: 45 }
+    }
+}
+
+/// What can be asked of a play.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum PlayCommand {
+    /// Play on.
+    Play,
+    /// Stop where it is.
+    Pause,
+    /// Go to an instant.
+    Seek(Timestamp),
+    /// Pause and go some steps on, or back.
+    Step(i64),
+    /// Played seconds a second.
+    Speed(f64),
+    /// Whether to begin again at the end.
+    Loop(bool),
+}
+
+/// A command and who waits for it.
+pub struct PlayOrder {
+    /// The command.
+    pub command: PlayCommand,
+    /// Told when the board shows what came of it.
+    pub done: oneshot::Sender<()>,
+}
+
+/// What clients cost and get, counted.
+#[derive(Debug, Default)]
+pub struct LiveCounters {
+    /// Clients now.
+    pub clients: Gauge,
+    /// Clients turned away because there were too many.
+    pub turned_away: Counter,
+    /// Messages sent.
+    pub messages: Counter,
+    /// Their bytes.
+    pub bytes: Counter,
+    /// Facts that changed on all boards.
+    pub changes: Counter,
+    /// Sends left out because a client was too slow.
+    pub left_out: Counter,
+    /// Clients left because they did not answer or sent what is not understood.
+    pub dropped: Counter,
+    /// Orders to plays.
+    pub orders: Counter,
+}
+
+impl LiveCounters {
+    /// Shows them under `/metrics`.
+    pub(super) fn register(&self, metrics: &Metrics) {
+        metrics.register("live_clients", "Clients of /api/live", self.clients.clone());
+        metrics.register("live_turned_away", "Clients of /api/live beyond the limit", self.turned_away.clone());
+        metrics.register("live_messages", "Messages to clients of /api/live", self.messages.clone());
+        metrics.register("live_bytes", "Bytes of these messages", self.bytes.clone());
+        metrics.register("live_changes", "Facts that changed in served scenes", self.changes.clone());
+        metrics.register("live_left_out", "Sends left out for slow clients", self.left_out.clone());
+        metrics.register(
+            "live_dropped",
+            "Clients left because they did not answer or made no sense",
+            self.dropped.clone(),
+        );
+        metrics.register("live_orders", "Orders to plays", self.orders.clone());
+    }
+}
+
+/// A served scene.
+pub struct SceneChannel {
+    board: RwLock<Board>,
+    /// Number of the state; clients wait for it to change.
+    head: watch::Sender<u64>,
+    changes: Counter,
+    orders: SyncSender<PlayOrder>,
+    about: SceneAbout,
+}
+
+/// What is told of a scene in lists.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct SceneAbout {
+    /// Title of the scenario, where it has one.
+    pub scenario: Option<String>,
+    /// Variants of the scenario.
+    pub variants: Vec<String>,
+    /// The one that is played.
+    pub variant: Option<String>,
+    /// Names of the scene's cameras.
+    pub cameras: Vec<String>,
+}
+
+impl SceneChannel {
+    /// Changes the board; clients are told if that changed its state.
+    pub fn publish(&self, change: impl FnOnce(&mut Board)) {
+        let version = {
+            let mut board = self.board.write().unwrap_or_else(PoisonError::into_inner);
+            change(&mut board);
+            board.version()
+        };
+        self.head.send_if_modified(|head| {
+            self.changes.inc_by(version - *head);
+            std::mem::replace(head, version) != version
+        });
+    }
+
+    /// Looks at the board; keep it short, the publisher waits.
+    pub fn read<T>(&self, look: impl FnOnce(&Board) -> T) -> T {
+        look(&self.board.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Everything that is live in a server.
+#[derive(Default)]
+pub struct Live {
+    scenes: RwLock<BTreeMap<String, Arc<SceneChannel>>>,
+    screens: Screens,
+    painter: OnceLock<Box<dyn Painter>>,
+    limits: LiveLimits,
+    /// Counters.
+    pub counters: LiveCounters,
+}
+
+impl Live {
+    /// With bounds of one's own.
+    pub fn with_limits(limits: LiveLimits) -> Self {
+        Self { limits, ..Self::default() }
+    }
+
+    /// Begins to serve a scene under the name in its board's hello. Whoever holds the channel publishes into it and
+    /// carries out what the receiver brings.
+    pub fn open(&self, board: Board, about: SceneAbout) -> (Arc<SceneChannel>, Receiver<PlayOrder>) {
+        let (orders, receiver) = sync_channel(MOST_ORDERS);
+        let name = board.hello().scene.clone();
+        let head = watch::Sender::new(board.version());
+        let channel = Arc::new(SceneChannel {
+            board: RwLock::new(board),
+            head,
+            changes: self.counters.changes.clone(),
+            orders,
+            about,
+        });
+        self.scenes.write().unwrap_or_else(PoisonError::into_inner).insert(name, channel.clone());
+        (channel, receiver)
+    }
+
+    /// Sets who draws pictures; the first one stays.
+    pub fn set_painter(&self, painter: Box<dyn Painter>) {
+        // A second painter is of no use.
+        drop(self.painter.set(painter));
+    }
+
+    /// All served scenes by name.
+    pub fn scenes(&self) -> BTreeMap<String, Arc<SceneChannel>> {
+        self.scenes.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A scene by its name; the only one where none is named.
+    fn scene(&self, name: Option<&str>) -> Result<Arc<SceneChannel>, Problem> {
+        let scenes = self.scenes.read().unwrap_or_else(PoisonError::into_inner);
+        let found = match name {
+            Some(name) => scenes.get(name),
+            None if scenes.len() > 1 => {
+                return Err(Problem::new(ProblemKind::BadRequest, "'scene' is missing: several are served"));
+            }
+            None => scenes.values().next(),
+        };
+        found.cloned().ok_or_else(|| Problem::new(ProblemKind::NotFound, "no such scene is served live"))
+    }
+
+    /// A place for one more client; none where there are too many.
+    fn admit(self: &Arc<Self>) -> Option<Seat> {
+        let before = self.counters.clients.inc();
+        let seat = Seat(self.clone());
+        if usize::try_from(before).is_ok_and(|before| before < self.limits.clients) {
+            return Some(seat);
+        }
+        self.counters.turned_away.inc();
+        None
+    }
+}
+
+/// The place of a client; free again when it is dropped.
+struct Seat(Arc<Live>);
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.counters.clients.dec();
+    }
+}
+
+pub(super) fn router() -> OpenApiRouter<Service> {
+    socket::router()
+        .merge(answers::router())
+        .merge(playing::router())
+        .merge(screens::router())
+        .merge(pictures::router())
+}

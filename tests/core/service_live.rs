@@ -1,0 +1,391 @@
+//! `/api/live` and what hangs on it, over real sockets.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value as Json, json};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use veduta::app::documents::Documents;
+use veduta::app::serve_stage::ServedStage;
+use veduta::app::stage::Stage;
+use veduta::city::Value;
+use veduta::live::ValueState;
+use veduta::quantity::Timestamp;
+use veduta::scenario::LiveMirror;
+use veduta::scenario::wire::{Hello, LiveMessage, LiveValueOf, OwnValue, Told};
+use veduta::service::live::{About, Audience, Board, Fact, Live, LiveLimits, Position, SceneAbout, SceneChannel};
+use veduta::service::{Catalogue, Service, described};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Serves until the test ends.
+pub async fn serve(live: Arc<Live>) -> SocketAddr {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (router, _) = described(Service::new(Catalogue::default()).with_live(live));
+    let application = router.into_make_service_with_connect_info::<SocketAddr>();
+    tokio::spawn(async move { axum::serve(listener, application).await });
+    address
+}
+
+/// A viewer at the other end of a socket.
+pub struct Client {
+    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    pub mirror: LiveMirror,
+    pub messages: Vec<LiveMessage>,
+}
+
+impl Client {
+    pub async fn connect(address: SocketAddr) -> Self {
+        let (socket, _) = connect_async(format!("ws://{address}/api/live")).await.expect("connected");
+        Self { socket, mirror: LiveMirror::default(), messages: Vec::new() }
+    }
+
+    pub async fn subscribed(address: SocketAddr, subscription: Json) -> Self {
+        let mut client = Self::connect(address).await;
+        client.say(&json!({ "subscribe": subscription })).await;
+        client
+    }
+
+    pub async fn say(&mut self, message: &Json) {
+        self.socket.send(Message::text(message.to_string())).await.unwrap();
+    }
+
+    /// The next message; the close code where the server ends it.
+    pub async fn next(&mut self) -> Result<LiveMessage, u16> {
+        loop {
+            match timeout(PATIENCE, self.socket.next()).await.expect("a message in time") {
+                Some(Ok(Message::Binary(bytes))) => {
+                    let message = LiveMessage::decode(&bytes).unwrap();
+                    self.mirror.take(message.clone());
+                    self.messages.push(message.clone());
+                    return Ok(message);
+                }
+                Some(Ok(Message::Close(frame))) => return Err(frame.map_or(1005, |frame| frame.code.into())),
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return Err(1006),
+            }
+        }
+    }
+
+    pub async fn until(&mut self, what: &str, done: impl Fn(&LiveMirror) -> bool) {
+        let begin = Instant::now();
+        while !done(&self.mirror) {
+            assert!(begin.elapsed() < PATIENCE, "waited in vain: {what}");
+            self.next().await.unwrap_or_else(|code| panic!("closed with {code} while waiting: {what}"));
+        }
+    }
+}
+
+fn town(live: &Live, rows: u32) -> Arc<SceneChannel> {
+    let properties = vec![("power".to_owned(), "kW".to_owned()), ("people".to_owned(), String::new())];
+    let hello = Hello { scene: "town".into(), title: "Town".into(), properties, ..Hello::default() };
+    let mut board = Board::new(hello, vec!["east".into(), "west".into()]);
+    for row in 0..rows {
+        let place = Some([120.0 + f64::from(row) * 0.001, 30.0]);
+        board.introduce(row, || About {
+            id: format!("B{row}"),
+            class: "Building".into(),
+            layers: vec![(row % 2) as u16],
+            place,
+        });
+    }
+    live.open(board, SceneAbout::default()).0
+}
+
+fn value(row: u32, property: u16, number: f64) -> Fact {
+    let own =
+        OwnValue { state: ValueState::Fresh, binding: 0, value: Value::from(number), time: Timestamp(number as i64) };
+    Fact::Value(LiveValueOf { row, property, own: Some(own), rolled_up: Some(number * 2.0) })
+}
+
+fn publish(channel: &SceneChannel, rows: std::ops::Range<u32>, number: f64) {
+    channel.publish(|board| {
+        for row in rows {
+            board.put(value(row, (row % 2) as u16, number));
+        }
+    });
+}
+
+/// The server's state as a viewer that has everything would know it.
+pub fn state(channel: &SceneChannel) -> LiveMirror {
+    let mut mirror = LiveMirror::default();
+    channel.read(|board| {
+        mirror.take(LiveMessage::Hello(board.hello().clone()));
+        let whole = board.update(&Audience::default(), &mut Position::default(), usize::MAX);
+        mirror.take(LiveMessage::Update(whole.unwrap()));
+    });
+    mirror
+}
+
+pub fn assert_same(client: &LiveMirror, channel: &SceneChannel) {
+    let server = state(channel);
+    assert_eq!(client.hello, server.hello);
+    assert_eq!(client.values, server.values);
+    assert_eq!((&client.figures, &client.alarms), (&server.figures, &server.alarms));
+    assert_eq!((client.play, &client.staging), (server.play, &server.staging));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_snapshot_and_deltas_make_the_state_of_the_server() {
+    let live = Arc::new(Live::with_limits(LiveLimits { facts: 37, ..LiveLimits::default() }));
+    let channel = town(&live, 1000);
+    publish(&channel, 0..500, 1.0);
+    let address = serve(live).await;
+    let mut client = Client::subscribed(address, json!({"rate": 60})).await;
+    let publisher = channel.clone();
+    let publishing = tokio::task::spawn_blocking(move || {
+        for round in 0..40_u32 {
+            let from = round * 17 % 900;
+            publish(&publisher, from..from + 100, f64::from(round) + 2.0);
+            publisher.publish(|board| board.tell(Told { time: Timestamp(i64::from(round)), ..Told::default() }));
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    });
+    client.until("a whole snapshot", |mirror| mirror.complete).await;
+    publishing.await.unwrap();
+    let version = channel.read(Board::version);
+    client.until("the last state", |mirror| mirror.version == version).await;
+    assert_same(&client.mirror, &channel);
+    let told = client.mirror.take_happenings();
+    assert!(
+        told.is_sorted_by_key(|told| told.time) && told.last().is_some_and(|told| told.time == Timestamp(39)),
+        "{told:?}"
+    );
+    let is_snapshot = |message: &LiveMessage| matches!(message, LiveMessage::Update(update) if update.snapshot);
+    assert_eq!(client.messages.iter().filter(|message| is_snapshot(message)).count(), 1);
+    assert!(matches!(client.messages.first(), Some(LiveMessage::Hello(_))));
+    // A second subscription on the same socket begins anew, with what it asks for.
+    client
+        .say(&json!({"subscribe": {"properties": ["people"], "layers": ["west"], "bbox": [120.0, 29.0, 120.1, 31.0]}}))
+        .await;
+    client.until("the other snapshot", |mirror| mirror.complete && mirror.values.len() == 50).await;
+    assert!(client.mirror.values.keys().all(|(row, property)| row % 2 == 1 && *row <= 100 && *property == 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_who_does_not_read_is_thinned_told_so_and_delays_nobody() {
+    let live = Arc::new(Live::default());
+    let channel = town(&live, 4000);
+    let address = serve(live.clone()).await;
+    publish(&channel, 0..4000, 1.0);
+    let mut slow = Client::subscribed(address, json!({"rate": 60})).await;
+    slow.until("the snapshot", |mirror| mirror.complete).await;
+    let before = live.counters.bytes.get();
+    let mut fed = 0.0;
+    for round in 0..150 {
+        publish(&channel, 0..4000, f64::from(round) + 2.0);
+        fed += 1.0;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    // Nothing but what is on the way was written for it: a few messages of at least 100 kB, of 150.
+    let written = (live.counters.bytes.get() - before) as f64;
+    let a_message = channel.read(|board| {
+        let whole = board.update(&Audience::default(), &mut Position::default(), 4096).unwrap();
+        LiveMessage::Update(whole).encode().len() as f64
+    });
+    assert!(
+        a_message > 60_000.0 && written <= 10.0 * a_message,
+        "{written} bytes written, a message has {a_message}, {fed} fed"
+    );
+    // Another client is not delayed by it.
+    let mut quick = Client::subscribed(address, json!({"rate": 60, "properties": ["power"]})).await;
+    quick.until("its snapshot", |mirror| mirror.complete).await;
+    for round in 0..20 {
+        let begin = Instant::now();
+        publish(&channel, 0..1, 1000.0 + f64::from(round));
+        quick
+            .until("the value", |mirror| mirror.values[&(0, 0)].rolled_up == Some(2.0 * (1000.0 + f64::from(round))))
+            .await;
+        assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
+    }
+    // When it reads again it is told, and has the latest values.
+    let version = channel.read(Board::version);
+    slow.until("the notice", |mirror| mirror.left_out > 0 && mirror.version == version).await;
+    assert_same(&slow.mirror, &channel);
+    assert!(live.counters.left_out.get() >= slow.mirror.left_out);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_who_never_answers_is_left() {
+    let live = Arc::new(Live::with_limits(LiveLimits { silence_s: 2, ..LiveLimits::default() }));
+    let channel = town(&live, 10);
+    publish(&channel, 0..10, 1.0);
+    let address = serve(live.clone()).await;
+    let silent = Client::subscribed(address, json!({})).await;
+    let mut reading = Client::subscribed(address, json!({})).await;
+    reading.until("the snapshot", |mirror| mirror.complete).await;
+    let begin = Instant::now();
+    while live.counters.dropped.get() == 0 {
+        assert!(begin.elapsed() < PATIENCE, "the silent one was kept");
+        drop(timeout(Duration::from_millis(50), reading.next()).await);
+    }
+    publish(&channel, 0..10, 7.0);
+    reading.until("the next value", |mirror| mirror.values[&(0, 0)].rolled_up == Some(14.0)).await;
+    assert_eq!(live.counters.clients.get(), 1);
+    drop(silent);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn senseless_messages_end_the_connection_and_no_other() {
+    let live = Arc::new(Live::with_limits(LiveLimits { clients: 3, ..LiveLimits::default() }));
+    let channel = town(&live, 10);
+    publish(&channel, 0..10, 1.0);
+    let address = serve(live.clone()).await;
+    let mut good = Client::subscribed(address, json!({})).await;
+    good.until("the snapshot", |mirror| mirror.complete).await;
+    let texts = [
+        "".to_owned(),
+        "{".to_owned(),
+        "[".repeat(10_000),
+        json!({"subscribe": {"scene": "../town"}}).to_string(),
+        json!({"subscribe": {"properties": ["nothing"]}}).to_string(),
+        json!({"subscribe": {"bbox": [0, 0, 0, 1e300]}}).to_string(),
+        json!({"subscribe": {"unknown": 1}}).to_string(),
+        json!({"screen": {"name": "", "width": 1, "height": 1}}).to_string(),
+    ];
+    for text in texts {
+        let mut client = Client::connect(address).await;
+        client.socket.send(Message::text(text.clone())).await.unwrap();
+        assert_eq!(client.next().await.unwrap_err(), 1008, "{text}");
+    }
+    let mut client = Client::connect(address).await;
+    client.socket.send(Message::binary(vec![0_u8; 100])).await.unwrap();
+    assert_eq!(client.next().await.unwrap_err(), 1008);
+    let mut client = Client::connect(address).await;
+    // Larger than is taken: the server reads no further.
+    drop(client.socket.send(Message::text("x".repeat(1 << 20))).await);
+    assert!(client.next().await.is_err());
+    let mut client = Client::connect(address).await;
+    for _ in 0..1000 {
+        if client.socket.feed(Message::text(json!({"subscribe": {}}).to_string())).await.is_err() {
+            break;
+        }
+    }
+    drop(client.socket.flush().await);
+    while client.next().await.is_ok() {}
+    publish(&channel, 0..10, 3.0);
+    good.until("the next value", |mirror| mirror.values[&(0, 0)].rolled_up == Some(6.0)).await;
+    drop(client);
+    let begin = Instant::now();
+    while live.counters.clients.get() > 1 {
+        assert!(begin.elapsed() < PATIENCE, "places stay taken");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let (_one, _two) = (Client::connect(address).await, Client::connect(address).await);
+    let refused = connect_async(format!("ws://{address}/api/live")).await.unwrap_err();
+    assert!(refused.to_string().contains("503"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn screens_are_listed_and_steered() {
+    let live = Arc::new(Live::default());
+    town(&live, 1);
+    let address = serve(live).await;
+    let mut wall = Client::connect(address).await;
+    wall.say(&json!({"screen": {"name": "wall left", "width": 3840, "height": 2160}})).await;
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let screens = format!("http://{address}/api/screens");
+    let listed = async || http.get(&screens).send().await.unwrap().json::<Json>().await.unwrap();
+    let begin = Instant::now();
+    while listed().await.as_array().is_none_or(Vec::is_empty) {
+        assert!(begin.elapsed() < PATIENCE, "the screen is not listed");
+    }
+    let list = listed().await;
+    assert_eq!((&list[0]["name"], &list[0]["width"]), (&json!("wall left"), &json!(3840)), "{list}");
+    let order = async |body: Json| {
+        let answer = http.post(&screens).json(&body).send().await.unwrap();
+        (answer.status().as_u16(), answer.json::<Json>().await.unwrap())
+    };
+    let (status, answer) = order(json!({"screen": list[0]["screen"], "camera": "top", "message": "雨"})).await;
+    assert_eq!((status, answer), (200, json!({"delivered": 1, "refused": 0})));
+    let LiveMessage::Order(got) = wall.next().await.unwrap() else { panic!("an order") };
+    assert_eq!((got.camera.as_deref(), got.message.as_deref(), got.scene), (Some("top"), Some("雨"), None));
+    assert_eq!(order(json!({"screen": 99, "camera": "top"})).await.0, 404);
+    for body in
+        [json!({}), json!({"camera": 7}), json!({"place": [500, 0, 0, 0, 0]}), json!({"message": "x".repeat(5000)})]
+    {
+        let (status, answer) = order(body).await;
+        assert_eq!((status, &answer["status"]), (400, &json!(400)), "{answer}");
+    }
+    drop(wall);
+    let begin = Instant::now();
+    while listed().await != json!([]) {
+        assert!(begin.elapsed() < PATIENCE, "the screen stays listed");
+    }
+}
+
+/// A scene on stage under a name.
+pub fn staged(folder: &Path, file: &str, name: &str, live: &Live) -> ServedStage {
+    let stage = Stage::open(Documents::open(&folder.join(file)).unwrap(), None).unwrap();
+    ServedStage::start(name, stage, live).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_scenario_is_played_for_everybody() {
+    let folder = tempfile::tempdir().unwrap();
+    crate::play::town(folder.path());
+    let live = Arc::new(Live::default());
+    let _stage = staged(folder.path(), "town.scenario.toml", "storm", &live);
+    let address = serve(live.clone()).await;
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let get = async |path: &str| http.get(format!("http://{address}{path}")).send().await.unwrap();
+    let steer = async |body: Json| {
+        let answer = http.post(format!("http://{address}/api/playback")).json(&body).send().await.unwrap();
+        (answer.status().as_u16(), answer.json::<Json>().await.unwrap())
+    };
+    let scenarios: Json = get("/api/scenarios").await.json().await.unwrap();
+    assert_eq!((&scenarios[0]["scene"], &scenarios[0]["variants"]), (&json!("storm"), &json!(["today", "built"])));
+    let mut client = Client::subscribed(address, json!({"scene": "storm", "rate": 60})).await;
+    client.until("the snapshot", |mirror| mirror.complete).await;
+    // Hour 4 of +08:00: see the play of the same scenario in `play.rs`.
+    let (status, play) = steer(json!({"action": "seek", "time": "2026-05-01T04:00:00+08:00"})).await;
+    assert_eq!(
+        (status, &play["time"], &play["playing"]),
+        (200, &json!("2026-04-30T20:00:00Z"), &json!(false)),
+        "{play}"
+    );
+    let alarms: Json = get("/api/alarms").await.json().await.unwrap();
+    assert_eq!((&alarms[0]["alarm"], &alarms[0]["message"]), (&json!("flooded"), &json!("东楼: 1.8 m")), "{alarms}");
+    let figures: Json = get("/api/indicators?scene=storm").await.json().await.unwrap();
+    assert_eq!(
+        (&figures[0]["indicator"], &figures[0]["value"], &figures[0]["state"]),
+        (&json!("level"), &json!(1.8), &json!("warning"))
+    );
+    client.until("the alarm", |mirror| mirror.alarms.values().any(|alarm| alarm.name == "flooded")).await;
+    client
+        .until("hour four", |mirror| mirror.play.is_some_and(|play| play.time.to_string() == "2026-04-30T20:00:00Z"))
+        .await;
+    let channel = live.scenes()["storm"].clone();
+    assert_same(&client.mirror, &channel);
+    // Back before everything: no alarm, and the set attribute is as it was.
+    assert_eq!(steer(json!({"action": "seek", "time": "2026-05-01T00:00:00+08:00"})).await.0, 200);
+    client.until("no alarm", |mirror| mirror.alarms.is_empty() && mirror.staging.attributes.is_empty()).await;
+    assert_eq!(steer(json!({"action": "speed", "speed": 1000})).await.0, 200);
+    assert_eq!(steer(json!({"action": "play"})).await.1["playing"], json!(true));
+    client.until("it plays", |mirror| mirror.play.is_some_and(|play| play.time > play.start)).await;
+    assert_eq!(steer(json!({"action": "step", "steps": 1})).await.1["playing"], json!(false));
+    for body in
+        [json!({}), json!({"action": "seek"}), json!({"action": "speed", "speed": -1}), json!({"action": "fly"})]
+    {
+        assert_eq!(steer(body).await.0, 400);
+    }
+    assert_eq!(steer(json!({"scene": "none", "action": "play"})).await.0, 404);
+    for (path, status) in [
+        ("/api/alarms?scene=none", 404),
+        ("/api/alarms?x=1", 400),
+        ("/api/snapshot.png?size=9x9", 400),
+        ("/api/snapshot.png?size=1e9x1", 400),
+        ("/api/snapshot.png?at=x", 400),
+        ("/api/snapshot.png", 503),
+        ("/api/live", 400),
+    ] {
+        assert_eq!(get(path).await.status().as_u16(), status, "{path}");
+    }
+}

@@ -1,0 +1,63 @@
+//! From a real broker through a server to a viewer.
+
+use std::fs;
+use std::sync::Arc;
+
+use serde_json::json;
+use veduta::live::ValueState;
+use veduta::platform::transport::wall_clock;
+use veduta::service::live::Live;
+
+use crate::cli::{FOOTPRINTS, success};
+use crate::mqtt::{Mosquitto, publish, publisher};
+use crate::service_live::{Client, assert_same, serve, staged};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_value_goes_from_the_broker_to_the_viewer() {
+    let Some(mut broker) = Mosquitto::anonymous() else { return };
+    broker.start();
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("town.geojson"), FOOTPRINTS).unwrap();
+    success(folder.path(), &["import", "town.geojson", "-o", "town.city"]);
+    let scene = format!(
+        r#"format_version = 1
+[city]
+packages = ["town.city"]
+[[source]]
+name = "broker"
+kind = "mqtt"
+url = "mqtt://127.0.0.1:{}"
+topics = ["city/#"]
+mapping = {{ value = "/v", time = "/t" }}
+[[binding]]
+source = "broker"
+stream = "city/{{id}}"
+to = {{ id = "{{id}}" }}
+property = "power"
+stale_after_s = 3
+"#,
+        broker.port()
+    );
+    fs::write(folder.path().join("town.toml"), scene).unwrap();
+    let live = Arc::new(Live::default());
+    let _stage = staged(folder.path(), "town.toml", "town", &live);
+    let address = serve(live.clone()).await;
+    let mut client = Client::subscribed(address, json!({"rate": 30})).await;
+    client.until("the snapshot", |mirror| mirror.complete).await;
+    let (port, now) = (broker.port(), wall_clock().seconds() as i64);
+    let send = move || {
+        // Retained: it is there whenever the server's connection is.
+        publish(publisher(port), vec![("city/a".into(), true, format!(r#"{{"v": 42.5, "t": {now}}}"#))]);
+    };
+    tokio::task::spawn_blocking(send).await.unwrap();
+    client.until("the value", |mirror| mirror.values.values().any(|value| value.rolled_up == Some(42.5))).await;
+    assert_same(&client.mirror, &live.scenes()["town"]);
+    let is_stale = |state: Option<ValueState>| state == Some(ValueState::Stale);
+    client
+        .until("it is stale", |mirror| mirror.values.values().any(|v| is_stale(v.own.as_ref().map(|own| own.state))))
+        .await;
+    // Who comes later, or again, has the same.
+    let mut again = Client::subscribed(address, json!({})).await;
+    again.until("the snapshot", |mirror| mirror.complete).await;
+    assert_same(&again.mirror, &live.scenes()["town"]);
+}
