@@ -8,9 +8,8 @@ use std::sync::{Arc, OnceLock};
 
 use glam::DVec2;
 
+use super::PackageError;
 use super::object_table::invalid;
-use super::{PackageError, area};
-use crate::city::CityObject;
 use crate::streaming::ByteSource;
 
 pub(super) const FOOTPRINTS: &str = "objects/footprints";
@@ -19,20 +18,19 @@ const END_BYTES: u64 = 8;
 
 type Ring = Vec<[i32; 2]>;
 
-/// The bytes of the file.
-pub(super) fn encode(objects: &[CityObject]) -> Result<Vec<u8>, PackageError> {
+/// The bytes of the file, from the rings of each row.
+pub(super) fn encode(footprints: impl Iterator<Item = Vec<Vec<DVec2>>>) -> Result<Vec<u8>, PackageError> {
     let (mut ends, mut rows) = (Vec::new(), Vec::new());
-    for object in objects {
-        rows = postcard::to_extend(&quantized(object), rows).map_err(|e| invalid(FOOTPRINTS, e.to_string()))?;
+    for rings in footprints {
+        rows = postcard::to_extend(&quantized(rings), rows).map_err(|e| invalid(FOOTPRINTS, e.to_string()))?;
         ends.extend((rows.len() as u64).to_le_bytes());
     }
     ends.append(&mut rows);
     Ok(ends)
 }
 
-fn quantized(object: &CityObject) -> Vec<Ring> {
+fn quantized(rings: Vec<Vec<DVec2>>) -> Vec<Ring> {
     let mut last = [0, 0];
-    let rings = area::footprint(object);
     let mut step = |p: DVec2| {
         let point = [(p.x * 100.0).round() as i32, (p.y * 100.0).round() as i32];
         let step = [point[0].wrapping_sub(last[0]), point[1].wrapping_sub(last[1])];

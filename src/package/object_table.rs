@@ -11,7 +11,7 @@ use super::column::{Column, Words};
 use super::footprints::{self, FOOTPRINTS, Footprints};
 use super::spatial_index::SpatialIndex;
 use super::words::WordIndex;
-use super::{PackageError, PackageSink};
+use super::{PackageError, PackageSink, area};
 use crate::city::{CimLevel, CityObject, Value};
 use crate::geometry::Bounds;
 use crate::streaming::ByteSource;
@@ -43,6 +43,15 @@ pub fn sort_objects(objects: &mut [CityObject]) {
 
 /// Writes the object table and the spatial index of objects sorted by [`sort_objects`].
 pub fn write_objects(objects: &[CityObject], sink: &mut dyn PackageSink) -> Result<(), PackageError> {
+    write_with_footprints(objects, objects.iter().map(area::footprint), sink)
+}
+
+/// As [`write_objects`], with the rings of each row.
+pub(super) fn write_with_footprints(
+    objects: &[CityObject],
+    footprints: impl Iterator<Item = Vec<Vec<DVec2>>>,
+    sink: &mut dyn PackageSink,
+) -> Result<(), PackageError> {
     if let Some(pair) = objects.windows(2).find(|pair| pair[0].id >= pair[1].id) {
         return Err(PackageError::Order(pair[1].id.clone()));
     }
@@ -74,7 +83,7 @@ pub fn write_objects(objects: &[CityObject], sink: &mut dyn PackageSink) -> Resu
     put(sink, CHILDREN, &parents_and_children(objects))?;
     put(sink, WORDS, &WordIndex::over(objects))?;
     put(sink, TREE, &SpatialIndex::over(&bounds))?;
-    Ok(sink.write(FOOTPRINTS, &footprints::encode(objects)?)?)
+    Ok(sink.write(FOOTPRINTS, &footprints::encode(footprints)?)?)
 }
 
 /// Rows of parents that are in the table and of their children, sorted. Nothing is its own child.
