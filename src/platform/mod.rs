@@ -11,7 +11,11 @@ pub mod mqtt;
 #[cfg(all(feature = "server", not(target_arch = "wasm32")))]
 mod object_source;
 #[cfg(not(target_arch = "wasm32"))]
+mod rotating_lines;
+#[cfg(not(target_arch = "wasm32"))]
 mod source_files;
+#[cfg(all(feature = "server", not(target_arch = "wasm32")))]
+mod tls;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod transport;
 
@@ -24,4 +28,8 @@ pub use interrupt::Interrupt;
 #[cfg(all(feature = "server", not(target_arch = "wasm32")))]
 pub use object_source::ObjectSource;
 #[cfg(not(target_arch = "wasm32"))]
+pub use rotating_lines::RotatingLines;
+#[cfg(not(target_arch = "wasm32"))]
 pub use source_files::LocalFiles;
+#[cfg(all(feature = "server", not(target_arch = "wasm32")))]
+pub use tls::{Certificate, CertificateError};
