@@ -104,14 +104,23 @@ async fn metrics(State(service): State<Service>) -> Result<Response, Problem> {
     Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
 }
 
+/// Tells [`observe`] the template of the address, which is known only behind the gate.
+pub(super) async fn note_route(template: Option<MatchedPath>, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    if let Some(template) = template {
+        response.extensions_mut().insert(template);
+    }
+    response
+}
+
 /// Counts and logs a request. The address goes to the log without its question, which may hold what is nobody's business.
 pub(super) async fn observe(State(service): State<Service>, request: Request, next: Next) -> Response {
     let begin = monotonic_now();
-    let template = request.extensions().get::<MatchedPath>();
-    let route = template.map_or("none", MatchedPath::as_str).to_owned();
     let client = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
     let (method, path) = (known(request.method()), request.uri().path().to_owned());
     let response = next.run(request).await;
+    let template = response.extensions().get::<MatchedPath>();
+    let route = template.map_or("none", MatchedPath::as_str).to_owned();
     let (seconds, status) = (begin.elapsed().as_secs_f64(), response.status().as_u16());
     let bytes = response.body().size_hint().exact().unwrap_or_default();
     let metrics = &service.metrics;

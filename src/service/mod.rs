@@ -10,6 +10,8 @@
 //! that the OpenAPI document is generated from what is served. Everything that goes wrong is a [`Problem`] (RFC 9457).
 //! Nothing here draws or holds a play: what runs beside the requests is handed in.
 
+pub mod access;
+pub mod audit;
 mod document;
 mod limits;
 pub mod live;
@@ -21,12 +23,13 @@ mod status;
 mod tiles;
 
 use std::any::Any;
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{Method, header};
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::IntoResponse;
 use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -34,6 +37,7 @@ use tower_http::cors::{Any as Anyone, CorsLayer};
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
+use access::{Access, Gate, RightDocument, RightsError, Role, visible};
 pub use document::{ServeDocument, read_serve};
 pub use limits::{Clients, Limits};
 pub use metrics::Metrics;
@@ -58,10 +62,21 @@ pub enum Phase {
     Stopping,
 }
 
+/// What is served, by who asks.
+type Catalogues = BTreeMap<Role, Arc<Catalogue>>;
+
+/// Who is let in, and what is withheld from them.
+struct Protection {
+    access: Arc<Access>,
+    rights: Vec<RightDocument>,
+}
+
 /// What every endpoint has at hand; clones share it.
 #[derive(Clone)]
 pub struct Service {
-    catalogue: Arc<RwLock<Arc<Catalogue>>>,
+    catalogues: Arc<RwLock<Catalogues>>,
+    role: Role,
+    protection: Option<Arc<Protection>>,
     limits: Arc<RwLock<Arc<Limits>>>,
     phase: Arc<watch::Sender<Phase>>,
     clients: Arc<Clients>,
@@ -78,7 +93,7 @@ impl Service {
         Self::with(catalogue, &ServeDocument::default())
     }
 
-    /// A service as a `serve.toml` says.
+    /// A service as a `serve.toml` says, to whoever reaches it: see [`Self::protected`].
     pub fn with(catalogue: Catalogue, document: &ServeDocument) -> Self {
         let tiles = Arc::new(TileStore::new(document.cache_mib << 20));
         let metrics = Arc::new(Metrics::default());
@@ -88,7 +103,9 @@ impl Service {
         live.counters.register(&metrics);
         Self {
             live,
-            catalogue: Arc::new(RwLock::new(Arc::new(catalogue))),
+            catalogues: Arc::new(RwLock::new(open_to_all(catalogue))),
+            role: Role::Admin,
+            protection: None,
             limits: Arc::new(RwLock::new(Arc::new(document.limits))),
             phase: Arc::new(watch::Sender::new(Phase::Opening)),
             clients: Arc::default(),
@@ -107,21 +124,46 @@ impl Service {
         &self.live
     }
 
-    /// What is served now. A request asks once and keeps it: meanwhile it may be replaced.
-    pub fn catalogue(&self) -> Arc<Catalogue> {
-        // Nothing that holds these locks can leave what they hold half written.
-        self.catalogue.read().unwrap_or_else(PoisonError::into_inner).clone()
+    /// The same service behind a gate, each role with what it may see.
+    pub fn protected(self, access: Access, rights: Vec<RightDocument>) -> Result<Self, RightsError> {
+        let catalogues = by_role(&self.catalogue(), &rights)?;
+        let protection = Some(Arc::new(Protection { access: Arc::new(access), rights }));
+        Ok(Self { catalogues: Arc::new(RwLock::new(catalogues)), protection, ..self })
     }
 
-    /// Serves something else from now on; requests under way end with what they began with.
-    pub fn publish(&self, catalogue: Catalogue) {
-        *self.catalogue.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(catalogue);
+    /// What is served now to who asks: objects and attributes that they may not see are not in it. A request asks once and
+    /// keeps it: meanwhile it may be replaced.
+    pub fn catalogue(&self) -> Arc<Catalogue> {
+        // Nothing that holds these locks can leave what they hold half written.
+        let catalogues = self.catalogues.read().unwrap_or_else(PoisonError::into_inner);
+        catalogues.get(&self.role).cloned().unwrap_or_default()
+    }
+
+    /// Serves something else from now on; requests under way end with what they began with. Where the rights do not fit it,
+    /// nothing changes.
+    pub fn publish(&self, catalogue: Catalogue) -> Result<(), RightsError> {
+        let catalogues = match &self.protection {
+            Some(protection) => by_role(&catalogue, &protection.rights)?,
+            None => open_to_all(catalogue),
+        };
+        *self.catalogues.write().unwrap_or_else(PoisonError::into_inner) = catalogues;
+        Ok(())
     }
 
     /// A city by its name in addresses.
     pub fn city(&self, name: &str) -> Result<Arc<Published>, Problem> {
         let missing = || Problem::new(ProblemKind::NotFound, "no city has this name; /api/city lists them");
         self.catalogue().cities.get(name).cloned().ok_or_else(missing)
+    }
+
+    /// What lets people in; a problem where whoever reaches the server is in.
+    fn access(&self) -> Result<&Arc<Access>, Problem> {
+        let nobody = || Problem::new(ProblemKind::Unavailable, "nobody need sign in here");
+        self.protection.as_ref().map(|protection| &protection.access).ok_or_else(nobody)
+    }
+
+    fn seen_by(&self, role: Role) -> Self {
+        Self { role, ..self.clone() }
     }
 
     /// The limits that hold now.
@@ -151,25 +193,43 @@ impl Service {
     }
 }
 
-/// All endpoints with their description in OpenAPI 3.1.
+fn open_to_all(catalogue: Catalogue) -> Catalogues {
+    let whole = Arc::new(catalogue);
+    Role::ALL.into_iter().map(|role| (role, Arc::clone(&whole))).collect()
+}
+
+fn by_role(whole: &Catalogue, rights: &[RightDocument]) -> Result<Catalogues, RightsError> {
+    Role::ALL.into_iter().map(|role| Ok((role, Arc::new(visible(whole, rights, role)?)))).collect()
+}
+
+/// All endpoints with their description in OpenAPI 3.1, behind the gate where there is one.
 pub fn described(service: Service) -> (Router, utoipa::openapi::OpenApi) {
     let (router, description) = OpenApiRouter::with_openapi(Description::openapi())
+        .merge(access::session::router())
         .merge(live::router())
         .merge(metrics::router())
         .merge(status::router())
         .merge(tiles::router())
         .split_for_parts();
     let body_bytes = service.limits().body_bytes;
-    // The last layer is the first that a request meets. This limit is for bodies that do not tell their length.
     let router = router
         .fallback(problem::unknown)
         .method_not_allowed_fallback(problem::not_allowed)
         .layer(DefaultBodyLimit::max(body_bytes))
+        .layer(from_fn(metrics::note_route));
+    let router = match &service.protection {
+        None => router.with_state(service.clone()),
+        Some(protection) => {
+            let endpoints = Role::ALL.map(|role| (role, router.clone().with_state(service.seen_by(role))));
+            Gate::router(Arc::clone(&protection.access), endpoints.into())
+        }
+    };
+    // The last layer is the first that a request meets. This limit is for bodies that do not tell their length.
+    let router = router
         .layer(cors())
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(service.clone(), limits::guard))
-        .layer(from_fn_with_state(service.clone(), metrics::observe))
-        .with_state(service);
+        .layer(from_fn_with_state(service, metrics::observe));
     (router, description)
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::package::{City, Manifest, PackageError};
+use crate::package::{City, Manifest, PackageError, Selection};
 use crate::streaming::ByteSource;
 
 /// A package under the name by which addresses call it.
@@ -18,10 +18,13 @@ pub struct Published {
     pub files: Arc<dyn ByteSource>,
     /// Part of the addresses of its files, which never change under it: XXH3-128 of manifest and tilesets, hexadecimal.
     pub version: String,
+    /// What is left of the whole package where something is withheld from who asks: rows of `city` and of tiles are numbered
+    /// anew, and those of the whole package (of a play, of live values) are translated with it.
+    pub selection: Option<Arc<Selection>>,
 }
 
 /// Everything that is served, by name.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Catalogue {
     /// Packages by name.
     pub cities: BTreeMap<String, Arc<Published>>,
@@ -36,6 +39,16 @@ impl Published {
             // What a package does not have counts as nothing.
             hash.update(&files.read(name, None).unwrap_or_default());
         }
-        Ok(Self { name: name.to_owned(), city, files, version: format!("{:032x}", hash.digest128()) })
+        Ok(Self { name: name.to_owned(), city, files, version: format!("{:032x}", hash.digest128()), selection: None })
+    }
+
+    /// The row here of an object in `row` of the whole package; `None` where who asks may not know of it.
+    pub fn row(&self, row: u32) -> Option<u32> {
+        self.selection.as_ref().map_or(Some(row), |selection| selection.row(row))
+    }
+
+    /// Whether who asks may know of an attribute or a live property of this name.
+    pub fn shows(&self, attribute: &str) -> bool {
+        self.selection.as_ref().is_none_or(|selection| selection.shows(attribute))
     }
 }

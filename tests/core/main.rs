@@ -38,6 +38,7 @@ mod service_live;
 mod service_live_mqtt;
 #[cfg(feature = "server")]
 mod service_tiles;
+mod service_access;
 #[cfg(feature = "server")]
 mod service_world;
 mod shared_data;

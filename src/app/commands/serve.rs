@@ -155,7 +155,7 @@ async fn read_again_when_told(service: Service, arguments: ServeArgs) {
 fn read_again(service: &Service, arguments: &ServeArgs) -> Result<()> {
     let document = document(arguments)?;
     let catalogue = catalogue(&document, &service.catalogue(), &Handle::current())?;
+    service.publish(catalogue)?;
     service.limit(document.limits);
-    service.publish(catalogue);
     Ok(())
 }

@@ -1,0 +1,462 @@
+//! Who gets in, what they may, and that what is withheld is in no answer.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::sync::{Arc, Mutex};
+
+use axum::Json;
+use axum::routing::get;
+use jsonwebtoken::jwk::{Jwk, JwkSet};
+use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use serde_json::{Value, json};
+use veduta::city::Value as Attribute;
+use veduta::quantity::Timestamp;
+use veduta::service::access::{
+    Access, AccessSettings, IssuerDocument, Need, RightDocument, Role, TokenDocument, TokenHash, hash_token, needed,
+    visible,
+};
+use veduta::service::audit::{AuditLog, ChainEnd, LineWriter, check_chain};
+use veduta::service::{Service, described};
+
+use crate::service_world::{Reply, World, catalogue, package};
+
+const TOKENS: [(&str, Role); 4] = [
+    ("viewer-0123456789abcdef", Role::Viewer),
+    ("operator-0123456789abcdef", Role::Operator),
+    ("planner-0123456789abcdef", Role::Planner),
+    ("admin-0123456789abcdef", Role::Admin),
+];
+
+fn token(role: Role) -> &'static str {
+    TOKENS.iter().find(|(_, own)| *own == role).unwrap().0
+}
+
+fn settings() -> AccessSettings {
+    let token = |(token, role): &(&str, Role)| TokenDocument {
+        name: role.name().to_owned(),
+        role: *role,
+        hash: Some(TokenHash::try_from(hash_token(token).unwrap()).unwrap()),
+        hash_file: None,
+    };
+    AccessSettings { tokens: TOKENS.iter().map(token).collect(), ..AccessSettings::default() }
+}
+
+fn now() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    Timestamp::from_seconds(since.as_secs_f64())
+}
+
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<String>>>);
+
+impl LineWriter for Lines {
+    fn append(&mut self, lines: &[String]) -> std::io::Result<()> {
+        self.0.lock().unwrap().extend_from_slice(lines);
+        Ok(())
+    }
+}
+
+fn world_with(settings: AccessSettings, rights: Vec<RightDocument>, audit: AuditLog) -> World {
+    let access = Access::new(settings, Arc::new(now), audit).unwrap();
+    World::serving(Service::protected(catalogue(), access, rights).unwrap())
+}
+
+fn world() -> World {
+    world_with(settings(), Vec::new(), AuditLog::off())
+}
+
+fn asked(world: &World, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Reply {
+    world.send(|client| {
+        let mut request = client.request(method.parse().unwrap(), world.url(path)).body(body.to_owned());
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request
+    })
+}
+
+fn bearer(token: &str) -> String {
+    format!("Bearer {token}")
+}
+
+fn status(world: &World, path: &str, authorization: &str) -> u16 {
+    asked(world, "GET", path, &[("authorization", authorization)], "").status
+}
+
+#[test]
+fn every_operation_says_whom_it_is_for() {
+    let (_, description) = described(Service::new(catalogue()));
+    let paths = serde_json::to_value(&description).unwrap()["paths"].clone();
+    let mut open = Vec::new();
+    for (path, item) in paths.as_object().unwrap() {
+        for method in ["get", "head", "post", "put", "patch", "delete"].iter().filter(|m| item.get(**m).is_some()) {
+            match needed(&method.to_uppercase().parse().unwrap(), path) {
+                None => panic!("{method} {path} is in no family of the role table: nobody can call it"),
+                Some(Need::Nothing) => open.push(format!("{method} {path}")),
+                Some(Need::Role(_)) => {}
+            }
+        }
+    }
+    // What is open to everybody is named one by one: a new entry is a decision.
+    for operation in open {
+        let known = ["get /", "get /healthz", "get /readyz", "get /favicon.ico"].contains(&operation.as_str())
+            || operation.ends_with(" /api/session")
+            || operation.starts_with("get /viewer");
+        assert!(known, "{operation} asks nothing of whoever calls it");
+    }
+}
+
+#[test]
+fn whoever_does_not_say_who_they_are_gets_only_what_is_for_everybody() {
+    let world = world();
+    assert_eq!(world.get("/healthz").status, 200);
+    for path in ["/api/city", "/api/tiles/demo", "/metrics", "/ogc", "/nothing/here", "/api/session/ticket"] {
+        let reply = world.get(path);
+        reply.problem(401);
+        assert!(reply.header("www-authenticate").starts_with("Bearer"), "{path}");
+        assert!(reply.header("content-security-policy").contains("'wasm-unsafe-eval'"), "{path}");
+    }
+    for wrong in ["Bearer wrong-0123456789abcdef", "Basic YTpi", "Bearer", "Bearer x", "bearer  ", "\u{7f}x"] {
+        let reply = asked(&world, "GET", "/api/city", &[("authorization", wrong)], "");
+        assert!((400..500).contains(&reply.status), "{wrong}: {}", reply.status);
+    }
+}
+
+#[test]
+fn roles_may_what_the_table_says() {
+    let world = world();
+    for (word, role) in TOKENS {
+        let own = bearer(word);
+        // 404 and 405: the gate let it through to endpoints that have nothing there.
+        assert_ne!(status(&world, "/api/session", &own), 403);
+        assert_eq!(status(&world, "/metrics", &own) == 403, role < Role::Admin, "{role:?}");
+        let told = |path: &str| asked(&world, "POST", path, &[("authorization", &own)], "").status;
+        assert_eq!(told("/api/playback/seek") == 403, role < Role::Operator, "{role:?}");
+        assert_eq!(told("/api/scenarios/rain") == 403, role < Role::Planner, "{role:?}");
+        assert_eq!(asked(&world, "GET", "/api/unheard-of", &[("authorization", &own)], "").status, 404);
+    }
+    let session = asked(&world, "GET", "/api/session", &[("authorization", &bearer(token(Role::Planner)))], "");
+    assert_eq!(session.json(), json!({ "name": "planner", "role": "planner" }));
+    assert_eq!(world.get("/api/session").json(), json!({}));
+}
+
+#[test]
+fn browsers_sign_in_with_a_cookie_that_other_sites_cannot_use() {
+    let world = world();
+    let body = json!({ "token": token(Role::Operator) }).to_string();
+    let json = ("content-type", "application/json");
+    asked(&world, "POST", "/api/session", &[], &body).problem(400);
+    asked(&world, "POST", "/api/session", &[json], "{\"token\": 5}").problem(400);
+    asked(&world, "POST", "/api/session", &[json], &json!({ "token": "wrong-0123456789abc" }).to_string()).problem(401);
+    asked(&world, "POST", "/api/session", &[json, ("origin", "https://evil.example")], &body).problem(403);
+    let signed_in = asked(&world, "POST", "/api/session", &[json], &body);
+    assert_eq!((signed_in.status, signed_in.header("cache-control")), (200, "no-store"));
+    let set = signed_in.header("set-cookie").to_owned();
+    assert!(set.contains("HttpOnly") && set.contains("SameSite=Strict") && set.contains("Path=/"), "{set}");
+    let cookie = set.split(';').next().unwrap();
+    assert!(!set.contains(token(Role::Operator)));
+
+    let who = asked(&world, "GET", "/api/session", &[("cookie", cookie)], "");
+    assert_eq!(who.json()["role"], "operator");
+    let ticket = |headers: &[(&str, &str)]| asked(&world, "POST", "/api/session/ticket", headers, "");
+    ticket(&[("cookie", cookie), ("origin", "https://evil.example")]).problem(403);
+    ticket(&[("cookie", cookie), ("sec-fetch-site", "cross-site")]).problem(403);
+    let own = format!("http://{}", world.address);
+    let given = ticket(&[("cookie", cookie), ("origin", &own)]);
+    assert_eq!(given.status, 200);
+    // A ticket opens one WebSocket and nothing else.
+    let name = given.json()["ticket"].as_str().unwrap().to_owned();
+    let address = format!("/api/live?ticket={name}");
+    assert_eq!(world.get(&address).status, 401, "not without an upgrade");
+    let upgrade = [("connection", "upgrade"), ("upgrade", "websocket")];
+    assert_ne!(asked(&world, "GET", &address, &upgrade, "").status, 401);
+    assert_eq!(asked(&world, "GET", &address, &upgrade, "").status, 401, "once");
+
+    assert_eq!(asked(&world, "DELETE", "/api/session", &[("cookie", cookie)], "").status, 204);
+    assert_eq!(ticket(&[("cookie", cookie)]).status, 401, "signed out");
+}
+
+#[test]
+fn a_server_that_is_open_to_its_machine_does_not_obey_other_sites() {
+    let world =
+        world_with(AccessSettings { open: Some(Role::Admin), ..AccessSettings::default() }, vec![], AuditLog::off());
+    let of = |method: &str, headers: &[(&str, &str)]| asked(&world, method, "/api/playback", headers, "").status;
+    assert_ne!(of("POST", &[]), 403, "no browser");
+    assert_eq!(of("POST", &[("origin", "https://evil.example")]), 403);
+    assert_eq!(of("POST", &[("sec-fetch-site", "cross-site")]), 403);
+    assert_eq!(of("GET", &[("host", "evil.example")]), 403, "a name that was bent to lead here");
+    assert_eq!(of("GET", &[("upgrade", "websocket"), ("origin", "https://evil.example")]), 403);
+    assert_ne!(of("GET", &[]), 403);
+}
+
+#[test]
+fn what_people_do_is_in_the_log_and_their_tokens_are_not() {
+    let lines = Lines::default();
+    let (log, writer) = AuditLog::start(Box::new(lines.clone()), ChainEnd::after(None));
+    let writer = std::thread::spawn(writer);
+    let world = world_with(settings(), Vec::new(), log.clone());
+    let admin = bearer(token(Role::Admin));
+    let body = json!({ "token": token(Role::Viewer) }).to_string();
+    asked(&world, "GET", "/api/city?secret=in-the-query", &[("authorization", "Bearer wrong-0123456789abcdef")], "");
+    asked(&world, "GET", "/metrics", &[("authorization", &admin)], "");
+    asked(&world, "GET", "/healthz", &[], "");
+    asked(&world, "POST", "/api/session", &[("content-type", "application/json")], &body);
+    log.flush();
+    drop(log);
+    drop(world);
+    writer.join().unwrap();
+    let lines = lines.0.lock().unwrap().clone();
+    let all = lines.join("\n");
+    assert_eq!(check_chain(lines.iter().map(String::as_str)).problems, []);
+    assert_eq!(lines.len(), 3, "{all}");
+    let line = |at: usize| serde_json::from_str::<Value>(&lines[at]).unwrap();
+    assert_eq!(
+        (&line(0)["status"], &line(0)["who"], &line(0)["from"]),
+        (&json!(401), &Value::Null, &json!("127.0.0.1"))
+    );
+    assert_eq!((&line(1)["who"], &line(1)["what"]), (&json!("admin"), &json!("GET /metrics")));
+    assert_eq!((&line(2)["who"], &line(2)["status"]), (&json!("viewer"), &json!(200)));
+    for secret in TOKENS.map(|(token, _)| token).into_iter().chain(["wrong-0123456789abcdef", "in-the-query"]) {
+        assert!(!all.contains(secret), "{secret} in {all}");
+    }
+}
+
+/// A pair of keys (P-256, PKCS#8, for tests only) as `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256` makes.
+fn key() -> EncodingKey {
+    let made = std::process::Command::new("openssl")
+        .args(["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"])
+        .output()
+        .unwrap();
+    assert!(made.status.success());
+    EncodingKey::from_ec_pem(&made.stdout).unwrap()
+}
+
+/// An issuer on a free port whose keys can be changed.
+struct Issuer {
+    address: String,
+    keys: Arc<Mutex<BTreeMap<String, Jwk>>>,
+    fetched: Arc<Mutex<u32>>,
+}
+
+impl Issuer {
+    fn start(world: &World) -> Self {
+        let keys: Arc<Mutex<BTreeMap<String, Jwk>>> = Arc::default();
+        let fetched: Arc<Mutex<u32>> = Arc::default();
+        let listener = world.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let discovery = json!({ "issuer": address, "jwks_uri": format!("{address}/keys") });
+        let (told, count) = (Arc::clone(&keys), Arc::clone(&fetched));
+        let router = axum::Router::new()
+            .route("/.well-known/openid-configuration", get(move || async move { Json(discovery) }))
+            .route(
+                "/keys",
+                get(move || async move {
+                    *count.lock().unwrap() += 1;
+                    Json(JwkSet { keys: told.lock().unwrap().values().cloned().collect() })
+                }),
+            );
+        world.block_on(async { tokio::spawn(async move { axum::serve(listener, router).await.unwrap() }) });
+        Self { address, keys, fetched }
+    }
+
+    fn publish(&self, name: &str, key: &EncodingKey) {
+        let mut jwk = Jwk::from_encoding_key(key, Algorithm::ES256).unwrap();
+        jwk.common.key_id = Some(name.to_owned());
+        self.keys.lock().unwrap().insert(name.to_owned(), jwk);
+    }
+
+    fn document(&self) -> IssuerDocument {
+        let document = json!({
+            "issuer": self.address, "audience": "veduta", "role_claim": "realm.roles", "leeway_s": 5,
+            "roles": { "city-ops": "operator", "city-admin": "admin" }
+        });
+        serde_json::from_value(document).unwrap()
+    }
+
+    fn claims(&self, change: Value) -> Value {
+        let second = now().seconds() as i64;
+        let mut claims = json!({
+            "iss": self.address, "aud": ["other", "veduta"], "sub": "anna", "exp": second + 300, "nbf": second - 10,
+            "realm": { "roles": ["unknown", "city-ops"] }
+        });
+        for (name, value) in change.as_object().unwrap() {
+            claims[name] = value.clone();
+        }
+        claims
+    }
+}
+
+fn signed(key: &EncodingKey, algorithm: Algorithm, name: &str, claims: &Value) -> String {
+    let mut header = Header::new(algorithm);
+    header.kid = Some(name.to_owned());
+    bearer(&encode(&header, claims, key).unwrap())
+}
+
+#[test]
+fn tokens_of_an_issuer_are_believed_only_as_far_as_they_are_proven() {
+    let issuer = Issuer::start(Box::leak(Box::new(world())));
+    let (first, second) = (key(), key());
+    issuer.publish("first", &first);
+    let clock = Arc::new(Mutex::new(now()));
+    let told = Arc::clone(&clock);
+    let settings = AccessSettings { issuer: Some(issuer.document()), ..settings() };
+    let access = Access::new(settings, Arc::new(move || *told.lock().unwrap()), AuditLog::off()).unwrap();
+    let world = World::serving(Service::protected(catalogue(), access, Vec::new()).unwrap());
+    let of = |authorization: &str| status(&world, "/api/nothing", authorization);
+    let claims = |change: Value| issuer.claims(change);
+    let good = signed(&first, Algorithm::ES256, "first", &claims(json!({})));
+    let who = asked(&world, "GET", "/api/session", &[("authorization", &good)], "");
+    assert_eq!(who.json(), json!({ "name": "anna", "role": "operator" }));
+    assert_eq!(status(&world, "/metrics", &good), 403);
+    assert_eq!(of(&bearer(token(Role::Viewer))), 404, "own tokens go on beside it");
+
+    let at = now().seconds() as i64;
+    for (what, change) in [
+        ("it ran out", json!({ "exp": at - 60 })),
+        ("it never runs out", json!({ "exp": null })),
+        ("not yet", json!({ "nbf": at + 60 })),
+        ("for somebody else", json!({ "aud": "other" })),
+        ("for nobody", json!({ "aud": null })),
+        ("of another issuer", json!({ "iss": "https://evil.example" })),
+        ("no role", json!({ "realm": { "roles": ["unknown"] } })),
+        ("the role's own name", json!({ "realm": { "roles": ["admin"] } })),
+        ("roles elsewhere", json!({ "realm": 5, "roles": ["city-admin"] })),
+    ] {
+        assert_eq!(of(&signed(&first, Algorithm::ES256, "first", &claims(change))), 401, "{what}");
+    }
+    let admin =
+        signed(&first, Algorithm::ES256, "first", &claims(json!({ "realm": { "roles": "city-ops city-admin" } })));
+    assert_eq!(status(&world, "/api/nothing", &admin), 404);
+
+    // Signed by somebody else under a known name; not signed; signed with the public key as if it were a shared secret.
+    assert_eq!(of(&signed(&second, Algorithm::ES256, "first", &claims(json!({})))), 401);
+    let public = serde_json::to_vec(&issuer.keys.lock().unwrap()["first"]).unwrap();
+    let confused = signed(&EncodingKey::from_secret(&public), Algorithm::HS256, "first", &claims(json!({})));
+    assert_eq!(of(&confused), 401);
+    let parts: Vec<&str> = good.split('.').collect();
+    let unsigned = format!("Bearer eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.{}.", parts[1]);
+    assert_eq!(of(&unsigned), 401);
+    assert_eq!(of(&good[..good.len() - 4]), 401);
+
+    // A new key is fetched when a token names it, and made-up names do not make the server ask again and again.
+    issuer.publish("second", &second);
+    let rotated = signed(&second, Algorithm::ES256, "second", &claims(json!({})));
+    let fetched = || *issuer.fetched.lock().unwrap();
+    let before = fetched();
+    assert_eq!(of(&rotated), 401, "asked only a moment ago");
+    (0..20).for_each(|number| drop(of(&signed(&second, Algorithm::ES256, &number.to_string(), &claims(json!({}))))));
+    assert_eq!(fetched(), before);
+    *clock.lock().unwrap() = now().plus_seconds(31.0);
+    assert_eq!(of(&rotated), 404);
+    assert_eq!(fetched(), before + 1);
+    // A key that is taken back is forgotten within the hour.
+    issuer.keys.lock().unwrap().remove("first");
+    *clock.lock().unwrap() = now().plus_seconds(31.0 + 3700.0);
+    assert_eq!((of(&good), of(&rotated)), (401, 404));
+}
+
+/// What a body is when it is unpacked.
+fn unpacked(reply: &Reply) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    match reply.header("content-encoding") {
+        "gzip" => drop(flate2::read::GzDecoder::new(&*reply.body).read_to_end(&mut bytes).unwrap()),
+        "" => bytes.clone_from(&reply.body),
+        other => panic!("nobody asked for {other}"),
+    }
+    bytes
+}
+
+/// A building of the demo city, a text attribute that it has, and what withholds both from viewers.
+fn secret() -> (String, String, RightDocument) {
+    let whole = catalogue().cities["demo"].clone();
+    let table = whole.city.table();
+    let row = (0..table.rows()).find(|row| table.class(*row).unwrap() == "Building").unwrap();
+    let object = whole.city.object(row).unwrap().unwrap();
+    let hidden = object.attributes.iter().find(|(_, value)| matches!(value, Attribute::Text(_))).unwrap().0.clone();
+    let right = json!({ "role": "viewer", "where": format!("id <> '{}'", object.id), "hide": [hidden] });
+    (object.id, hidden, serde_json::from_value(right).unwrap())
+}
+
+fn holds(bytes: &[u8], text: &str) -> bool {
+    bytes.windows(text.len()).any(|part| part == text.as_bytes())
+}
+
+/// Names of all files of the package, relative to it.
+fn files(folder: &std::path::Path, base: &str, names: &mut Vec<String>) {
+    for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let name = format!("{base}{}", entry.file_name().to_string_lossy());
+        match entry.path().is_dir() {
+            true => files(&entry.path(), &format!("{name}/"), names),
+            false => names.push(name),
+        }
+    }
+}
+
+#[test]
+fn what_is_withheld_from_a_role_is_in_no_file_that_it_gets() {
+    let (id, hidden, right) = secret();
+    let whole = catalogue();
+    let all = whole.cities["demo"].clone();
+    let seen = visible(&whole, std::slice::from_ref(&right), Role::Viewer).unwrap().cities["demo"].clone();
+    let same = visible(&whole, &[right], Role::Admin).unwrap().cities["demo"].clone();
+    assert!(Arc::ptr_eq(&all, &same), "nothing is withheld from others");
+    assert_ne!(all.version, seen.version);
+    let secret_row = all.city.table().row(&id).unwrap();
+    assert_eq!((seen.row(secret_row), seen.city.table().row(&id)), (None, None));
+    assert_eq!(seen.city.table().rows() + 1, all.city.table().rows());
+
+    let mut names = Vec::new();
+    files(package(), "", &mut names);
+    let (mut shown, mut tiles, mut rows) = (0, 0, std::collections::BTreeSet::new());
+    for name in &names {
+        let Ok(bytes) = seen.files.read(name, None) else { continue };
+        assert!(!name.starts_with("objects/") && !name.starts_with("index/"), "{name}");
+        assert!(!holds(&bytes, &id) && !holds(&bytes, &hidden), "{name}");
+        shown += 1;
+        if !name.starts_with("content/") {
+            continue;
+        }
+        tiles += 1;
+        // Tile and table agree on who is who.
+        let content = veduta::formats::glb::decode(&bytes).unwrap();
+        let (Some(objects), Some(ids)) = (content.features.column("object"), content.features.column("id")) else {
+            continue;
+        };
+        for feature in 0..content.features.count {
+            let row = objects.value(feature).number().unwrap() as u32;
+            assert_eq!(ids.value(feature).text(), Some(seen.city.table().id(row)));
+            rows.insert(row);
+        }
+    }
+    assert!(shown > tiles && tiles > 0 && rows.len() > 10, "{shown} files, {tiles} tiles, {} objects", rows.len());
+}
+
+#[test]
+fn what_is_withheld_from_a_role_is_in_no_answer() {
+    let (id, hidden, right) = secret();
+    let access = Access::new(settings(), Arc::new(now), AuditLog::off()).unwrap();
+    let service = Service::protected(catalogue(), access, vec![right]).unwrap();
+    let description = serde_json::to_value(described(service.clone()).1).unwrap();
+    let world = World::serving(service);
+    let answered = walk(&world, &description, &[&id, &hidden]);
+    assert!(answered > 2, "{answered}");
+}
+
+/// Calls every operation of the description as a restricted viewer and looks for the secret in what comes.
+fn walk(world: &World, description: &Value, secrets: &[&str]) -> usize {
+    let authorization = bearer(token(Role::Viewer));
+    let mut answered = 0;
+    for (path, item) in description["paths"].as_object().unwrap() {
+        for method in ["get", "post"].into_iter().filter(|method| item.get(*method).is_some()) {
+            for filled in [path.replace("{city}", "demo").replace("{id}", secrets[0]), path.replace(['{', '}'], "")] {
+                let reply = asked(world, method, &filled, &[("authorization", &authorization)], "");
+                let bytes = unpacked(&reply);
+                assert!(reply.status < 500, "{method} {filled}: {}", reply.status);
+                assert!(!secrets.iter().any(|secret| holds(&bytes, secret)), "{method} {filled}");
+                assert!(!reply.header("cache-control").contains("public"), "{method} {filled}");
+                answered += usize::from(reply.status == 200);
+            }
+        }
+    }
+    answered
+}
