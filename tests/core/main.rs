@@ -36,9 +36,11 @@ mod scene;
 mod service_live;
 #[cfg(feature = "server")]
 mod service_live_mqtt;
+mod service_access;
 #[cfg(feature = "server")]
 mod service_tiles;
-mod service_access;
+#[cfg(feature = "server")]
+mod service_tls;
 #[cfg(feature = "server")]
 mod service_world;
 mod shared_data;

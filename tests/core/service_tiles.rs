@@ -210,7 +210,7 @@ fn links_do_not_lead_out_and_a_city_is_swapped_under_its_name() {
     let text = std::fs::read_to_string(copy.join("city.toml")).unwrap();
     let renamed = text.lines().map(|line| if line.starts_with("name =") { "name = 'Other'" } else { line });
     std::fs::write(copy.join("city.toml"), renamed.collect::<Vec<_>>().join("\n")).unwrap();
-    world.service.publish(other(&copy));
+    world.service.publish(other(&copy)).unwrap();
     assert_ne!(address(&world, "city.toml"), before);
     assert!(world.get(&address(&world, "city.toml")).text().contains("Other"));
     world.get(&before).problem(404);
