@@ -33,10 +33,11 @@ mod platform_files;
 mod play;
 mod playback;
 mod scene;
+#[cfg(feature = "server")]
+mod service_access;
 mod service_live;
 #[cfg(feature = "server")]
 mod service_live_mqtt;
-mod service_access;
 #[cfg(feature = "server")]
 mod service_tiles;
 #[cfg(feature = "server")]
