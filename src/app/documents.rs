@@ -22,6 +22,8 @@ pub struct Documents {
     pub scenario_folder: PathBuf,
     /// As messages call it.
     pub shown: String,
+    /// File name and text of the scene and of the scenario, where they are files.
+    pub texts: Vec<(String, String)>,
 }
 
 impl Documents {
@@ -40,15 +42,31 @@ impl Documents {
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
         if !is_scenario(&text) {
             let scene = read_scene(&text, &shown, &environment())?;
-            return Ok(Self { scene, scene_folder: folder, shown, ..Self::default() });
+            let texts = vec![(shown.clone(), text)];
+            return Ok(Self { scene, scene_folder: folder, shown, texts, ..Self::default() });
         }
         // A scenario's references into its scene can only be checked once it has said which that is.
-        let base = read_scenario(&text, &shown, &environment(), None)?.scene;
+        let alone = read_scenario(&text, &shown, &environment(), None);
+        let base = match &alone {
+            Ok(scenario) => scenario.scene.clone(),
+            Err(_) => written_base(&text).unwrap_or_default(),
+        };
+        if let (true, Err(error)) = (base.is_empty(), &alone) {
+            return Err(error.clone().into());
+        }
         let scene_path = folder.join(base);
-        let scene = read_scene(&read_text(&scene_path)?, &scene_path.display().to_string(), &environment())?;
+        let scene_name = scene_path.display().to_string();
+        let scene_text = read_text(&scene_path)?;
+        let scene = match (read_scene(&scene_text, &scene_name, &environment()), alone) {
+            (Ok(scene), _) => scene,
+            // What is wrong with both is told at once.
+            (Err(of_scene), Err(of_scenario)) => bail!("{of_scenario}\n{of_scene}"),
+            (Err(of_scene), Ok(_)) => return Err(of_scene.into()),
+        };
         let scenario = Some(read_scenario(&text, &shown, &environment(), Some(&scene))?);
         let scene_folder = scene_path.parent().unwrap_or(Path::new("")).to_owned();
-        Ok(Self { scene, scene_folder, scenario, scenario_folder: folder, shown })
+        let texts = vec![(scene_name, scene_text), (shown.clone(), text)];
+        Ok(Self { scene, scene_folder, scenario, scenario_folder: folder, shown, texts })
     }
 
     /// The scene and the scenario of the demo city, which are part of the program.
@@ -88,7 +106,13 @@ pub fn is_scenario(text: &str) -> bool {
     toml::from_str::<toml::Table>(text).is_ok_and(|table| table.contains_key("scene"))
 }
 
-/// Variables that documents may name.
+/// The scene that a scenario names which cannot be read.
+fn written_base(text: &str) -> Option<String> {
+    let table: toml::Table = toml::from_str(text).ok()?;
+    table.get("scene")?.as_str().filter(|scene| !scene.contains("${")).map(str::to_owned)
+}
+
+/// The variables that documents may name.
 pub(super) fn environment() -> Environment {
     std::env::vars().collect()
 }

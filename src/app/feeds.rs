@@ -151,6 +151,27 @@ pub struct LiveFeeds {
 }
 
 impl LiveFeeds {
+    /// Makes everything that a scene's sources need and connects nothing: what `start` would fail with.
+    pub fn check(scene: &SceneDocument, folder: &Path, objects: Arc<VariantCity>) -> Result<CityLive> {
+        let names: Vec<&str> = scene.sources.iter().map(|source| source.name.as_str()).collect();
+        let mut city = CityLive::new(scene, &names, objects, Timestamp(i64::MIN))?;
+        for (source, number) in scene.sources.iter().zip(0..).map(|(source, number)| (source, SourceIndex(number))) {
+            match source.kind {
+                SourceKind::Mqtt => {
+                    JsonConnector::new(&source.name, &source.mapping)?;
+                    MqttTransport::check(source, folder).with_context(|| format!("source '{}'", source.name))?;
+                }
+                SourceKind::Csv => {
+                    let feed = replayed(source, folder, Timestamp::default())?;
+                    streams_of(&feed).for_each(|(stream, place)| city.announce(number, stream, *place));
+                    city.note(number, feed.recorded().diagnostics());
+                }
+                SourceKind::Simulated => {}
+            }
+        }
+        Ok(city)
+    }
+
     /// Connects the sources of a scene; a broker that is down is tried again from then on.
     pub fn start(scene: &SceneDocument, folder: &Path, objects: Arc<VariantCity>, zone_s: i32) -> Result<Self> {
         let names: Vec<&str> = scene.sources.iter().map(|source| source.name.as_str()).collect();

@@ -101,7 +101,7 @@ impl Stage {
             FolderSource::new(&package).with_context(|| format!("cannot open the package {}", package.display()))?,
         );
         let city = Arc::new(City::open(source.clone()).with_context(|| package.display().to_string())?);
-        let Documents { mut scene, scene_folder, scenario, scenario_folder, shown } = documents;
+        let Documents { mut scene, scene_folder, scenario, scenario_folder, shown, .. } = documents;
         if scene.name.is_empty() {
             scene.name = city.manifest().name.clone();
         }
@@ -114,8 +114,8 @@ impl Stage {
                 chosen.carry_out(&site, ground(&*source)?.as_ref()).with_context(|| shown.clone())?
             }
         };
-        if let Some(id) = edits.removed.iter().find(|id| city.table().row(id).is_none()) {
-            bail!("an edit removes '{id}', which the city does not have: {shown}");
+        if let Some(scenario) = &scenario {
+            refuse_unknown(scenario, &scene, &edits, &city).with_context(|| shown.clone())?;
         }
         let objects = Arc::new(VariantCity::new(city.clone(), &edits).with_context(|| package.display().to_string())?);
         let appearance = Appearance::compile(&scene).with_context(|| shown.clone())?;
@@ -292,6 +292,21 @@ impl Stage {
         let since = self.time().seconds_since(run.start);
         (since >= 0.0).then(|| run.recording.frame_at(since))
     }
+}
+
+/// Edits and events are about objects that are there, in the city or by an edit of some variant.
+fn refuse_unknown(scenario: &ScenarioDocument, scene: &SceneDocument, edits: &CityEdits, city: &City) -> Result<()> {
+    let stored = |id: &str| city.table().row(id).is_some();
+    if let Some(id) = edits.removed.iter().find(|id| !stored(id)) {
+        bail!("an edit removes '{id}', which the city does not have");
+    }
+    for event in &scenario.events {
+        let Some(id) = event.action.object().filter(|id| !stored(id)) else { continue };
+        if !event.action.means_layer(id, scene) && scenario.added().all(|added| added != id) {
+            bail!("the event at {} is about '{id}', which the city does not have", event.at);
+        }
+    }
+    Ok(())
 }
 
 fn ground(source: &dyn ByteSource) -> Result<Option<HeightGrid>> {

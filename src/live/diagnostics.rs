@@ -62,6 +62,11 @@ impl FaultKind {
         }
     }
 
+    /// Whether it is met in reading, before anything is bound.
+    pub fn is_of_reading(self) -> bool {
+        self <= Self::NoTime
+    }
+
     /// Whether what was met is lost by it.
     pub fn loses(self) -> bool {
         self != Self::NoTime

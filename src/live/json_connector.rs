@@ -87,7 +87,11 @@ impl JsonConnector {
         let find = |pointer: &str| item.pointer(pointer).or_else(|| root.pointer(pointer));
         let need = |pointer: &str| find(pointer).ok_or_else(|| (FaultKind::MissingField, format!("no {pointer}")));
         let stream: Arc<str> = match &self.stream {
-            StreamName::Topic(template) => named(template, message.topic).into(),
+            StreamName::Topic(template) => named(template, message.topic)
+                .ok_or_else(|| {
+                    (FaultKind::BadStream, "the topic has fewer segments than the template asks for".to_owned())
+                })?
+                .into(),
             StreamName::Pointer(pointer) => match need(pointer)? {
                 Json::String(name) => name.as_str().into(),
                 Json::Number(number) => number.to_string().into(),
@@ -170,18 +174,18 @@ fn topic_template(text: &str) -> Result<Vec<(String, Option<usize>)>, String> {
     Ok(parts)
 }
 
-/// The stream's name by a template; a segment that the topic lacks is empty.
-fn named(template: &[(String, Option<usize>)], topic: &str) -> String {
+/// The stream's name by a template; none where the topic lacks a segment of it.
+fn named(template: &[(String, Option<usize>)], topic: &str) -> Option<String> {
     let mut name = String::new();
     for (literal, segment) in template {
         name.push_str(literal);
         match segment {
             Some(0) => name.push_str(topic),
-            Some(number) => name.push_str(topic.split('/').nth(number - 1).unwrap_or_default()),
+            Some(number) => name.push_str(topic.split('/').nth(number - 1)?),
             None => {}
         }
     }
-    name
+    Some(name)
 }
 
 fn value(json: &Json) -> Result<Value, Refusal> {

@@ -1,7 +1,7 @@
 //! The latest value of every bound property, and what is wrong with it.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BinaryHeap, HashMap};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -401,6 +401,16 @@ impl LiveCity {
             }
         }
         into.append(&mut self.changed);
+    }
+
+    /// How many streams of a source are known, and those of them that lead nowhere, by name, with the reason.
+    pub fn streams_of(&self, source: SourceIndex) -> (usize, BTreeMap<Arc<str>, FaultKind>) {
+        let Some(numbers) = self.numbers.get(usize::from(source.0)) else { return Default::default() };
+        let nowhere = numbers.iter().filter_map(|(name, number)| {
+            let stream = self.streams.get(*number as usize)?;
+            (stream.count == 0).then(|| (name.clone(), stream.why))
+        });
+        (numbers.len(), nowhere.collect())
     }
 
     /// How many slots there are; their numbers are below this.

@@ -88,6 +88,15 @@ impl Shared {
 }
 
 impl MqttTransport {
+    /// Whether a source could be started, but for the broker: its address and its certificates.
+    pub fn check(document: &SourceDocument, folder: &Path) -> Result<(), MqttError> {
+        let address = Address::parse(document.url.as_deref().unwrap_or_default())?;
+        if address.secure {
+            tls(document.ca_file.as_deref(), folder)?;
+        }
+        Ok(())
+    }
+
     /// Starts a source. Paths in the document are relative to `folder`.
     pub fn start(
         document: &SourceDocument,
@@ -198,7 +207,7 @@ impl Worker {
             Packet::ConnAck(_) => {
                 let filters = self.topics.iter().map(|topic| SubscribeFilter::new(topic.clone(), QoS::AtLeastOnce));
                 if let Err(error) = self.client.try_subscribe_many(filters.collect::<Vec<_>>()) {
-                    let cause = format!("cannot subscribe, {error}: {}", self.url);
+                    let cause = format!("cannot subscribe to {}, {error}: {}", self.topics.join(", "), self.url);
                     self.shared.set(ConnectionState::Lost, Some(cause));
                 }
             }

@@ -50,7 +50,8 @@ pub(super) fn check(scenario: &ScenarioDocument, base: Option<&SceneDocument>, p
 
 fn play_span(scenario: &ScenarioDocument) -> Option<(Timestamp, Timestamp)> {
     let read = |text: &Option<String>| Timestamp::parse(text.as_deref()?).ok();
-    Some((read(&scenario.time.start)?, read(&scenario.time.end)?))
+    // Where the end comes first, that is what is wrong, not every event.
+    Some((read(&scenario.time.start)?, read(&scenario.time.end)?)).filter(|(start, end)| start < end)
 }
 
 /// `name` must be among the base scene's, where that is at hand.

@@ -25,7 +25,7 @@ pub(super) fn check(scene: &SceneDocument, problems: &mut Problems<'_>) {
     scene.sources.iter().enumerate().for_each(|(i, s)| source(s, &Spot::of("source", i), problems));
     scene.bindings.iter().enumerate().for_each(|(i, b)| binding(b, &Spot::of("binding", i), problems));
     scene.indicators.iter().enumerate().for_each(|(i, n)| indicator(n, &Spot::of("indicator", i), problems));
-    scene.alarms.iter().enumerate().for_each(|(i, a)| alarm(a, &Spot::of("alarm", i), problems));
+    scene.alarms.iter().enumerate().for_each(|(i, a)| alarm(a, scene, &Spot::of("alarm", i), problems));
     scene.cameras.iter().enumerate().for_each(|(i, c)| camera(c, &Spot::of("camera", i), problems));
     if let Some(tour) = &scene.tour {
         let here = Spot::top("tour");
@@ -116,8 +116,45 @@ fn source(source: &SourceDocument, here: &Spot, problems: &mut Problems<'_>) {
     if source.kind == SourceKind::Mqtt && source.topics.is_empty() {
         problems.add(&here.key("topics"), "an mqtt source needs 'topics'");
     }
+    for (i, topic) in source.topics.iter().enumerate() {
+        if let Some(cause) = wrong_topic_filter(topic) {
+            problems.add(&here.key("topics").index(i), format!("'{topic}' is no topic filter: {cause}"));
+        }
+    }
+    stream_template(source, here, problems);
     if let Some(rate) = source.rate_hz {
         positive(rate, "rate_hz", here, problems);
+    }
+}
+
+/// What is wrong with a topic filter (MQTT 3.1.1, 4.7.1), where something is.
+fn wrong_topic_filter(topic: &str) -> Option<&'static str> {
+    let segments: Vec<&str> = topic.split('/').collect();
+    let partly = |segment: &&str| segment.len() > 1 && segment.contains(['+', '#']);
+    if topic.is_empty() {
+        Some("it is empty")
+    } else if topic.len() > usize::from(u16::MAX) || topic.contains('\0') {
+        Some("it is too long, or has a null in it")
+    } else if segments.iter().any(partly) {
+        Some("'+' and '#' stand for whole segments")
+    } else if segments.iter().rev().skip(1).any(|segment| *segment == "#") {
+        Some("'#' stands for the rest and must be the last segment")
+    } else {
+        None
+    }
+}
+
+/// Segments that a template takes of a topic must be in what is subscribed to.
+fn stream_template(source: &SourceDocument, here: &Spot, problems: &mut Problems<'_>) {
+    let Some(template) = source.mapping.get("stream").filter(|text| !text.starts_with('/')) else { return };
+    if source.topics.iter().any(|topic| topic.ends_with('#')) {
+        return;
+    }
+    let most = source.topics.iter().map(|topic| topic.split('/').count()).max().unwrap_or_default();
+    let numbers = template.split('{').skip(1).filter_map(|part| part.split('}').next()?.parse::<usize>().ok());
+    for number in numbers.filter(|number| *number > most) {
+        let text = format!("{{{number}}} is no segment of what 'topics' can bring: they have at most {most}");
+        problems.add(&here.key("mapping").key("stream"), text);
     }
 }
 
@@ -207,8 +244,18 @@ fn attach(binding: &BindingDocument, here: &Spot, problems: &mut Problems<'_>) {
 }
 
 fn indicator(indicator: &IndicatorDocument, here: &Spot, problems: &mut Problems<'_>) {
-    if let Err(error) = AggregateExpression::parse(&indicator.expression) {
-        problems.add(&here.key("expression"), error.to_string());
+    match AggregateExpression::parse(&indicator.expression) {
+        Err(error) => problems.add(&here.key("expression"), error.to_string()),
+        Ok(expression) => {
+            let known = problems.names("indicator");
+            for name in expression.names().iter().filter(|name| !known.contains(name)) {
+                let hint = did_you_mean(name, known);
+                let text = format!(
+                    "no indicator is named '{name}'; a property stands in an aggregate, like sum({name}){hint}"
+                );
+                problems.add(&here.key("expression"), text);
+            }
+        }
     }
     if let Some(filter) = &indicator.filter {
         expression(filter, &here.key("where"), problems);
@@ -221,7 +268,14 @@ fn indicator(indicator: &IndicatorDocument, here: &Spot, problems: &mut Problems
     }
 }
 
-fn alarm(alarm: &AlarmDocument, here: &Spot, problems: &mut Problems<'_>) {
+fn alarm(alarm: &AlarmDocument, scene: &SceneDocument, here: &Spot, problems: &mut Problems<'_>) {
+    let properties = scene.bindings.iter().map(|binding| binding.property.as_str());
+    let known: Vec<&str> = properties.chain(problems.names("indicator").iter().map(String::as_str)).collect();
+    if !known.contains(&alarm.property.as_str()) {
+        let (name, hint) = (&alarm.property, did_you_mean(&alarm.property, &known));
+        let text = format!("no binding sets '{name}', and no indicator is called that: it would never be raised{hint}");
+        problems.add(&here.key("property"), text);
+    }
     if alarm.above.is_none() && alarm.below.is_none() {
         problems.add(here, "an alarm needs 'above' or 'below'");
     }

@@ -4,6 +4,7 @@
 //! reported with line and suggestion. The layers above (`live`, `indicator`, `scenario`, `engine`) convert the parts they
 //! need into their own types by hand; nothing but documents is serialised from here.
 
+mod check_city;
 mod check_scenario;
 mod check_scene;
 mod event_time;
@@ -15,6 +16,7 @@ mod style;
 mod tagged;
 mod variables;
 
+pub use check_city::{CityFacts, check_scenario_in, check_scene_in, problem_at};
 pub use event_time::EventTime;
 pub use read::{DocumentError, DocumentProblem, read_document, read_scenario, read_scene};
 pub use scenario_document::{

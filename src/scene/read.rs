@@ -78,7 +78,7 @@ pub fn read_document<D: DeserializeOwned>(
     read(text, file_name, environment, |_, _| {})
 }
 
-fn read<D: DeserializeOwned>(
+pub(super) fn read<D: DeserializeOwned>(
     text: &str,
     file_name: &str,
     environment: &Environment,

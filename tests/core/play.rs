@@ -136,6 +136,85 @@ fn a_play_writes_what_happened_and_is_the_same_twice() {
     assert!(figures.contains("2026-05-01T01:00:00Z,level,,,m,unknown"), "{figures}");
 }
 
+/// Each slip of a scene or scenario is found, with its line and what was meant.
+#[test]
+fn check_finds_each_slip() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    town(folder);
+    fs::write(folder.join("ok.toml"), SCENE).unwrap();
+    let line_of = |text: &str, part: &str| text[..text.find(part).unwrap()].lines().count();
+    let source = "[[source]]\nname = \"b\"\nkind = \"mqtt\"\nurl = \"mqtts://localhost\"\ntopics = [\"a/+\"]\n";
+    let layer = "[[layer]]\nname = \"l\"\nclass = \"Building\"\nwhere = \"height > 3\"\n";
+    let base = format!("{SCENE}{layer}{source}");
+    for (from, to, told) in [
+        ("class = \"Building\"", "class = \"Buildng\"", "no class 'Buildng' (did you mean 'Building'?)"),
+        (
+            "height > 3",
+            "heigth > 3",
+            "no object has an attribute 'heigth', no binding and no event sets it (did you mean",
+        ),
+        ("height > 3", "floors > 3", "no object has an attribute 'floors'"),
+        ("property = \"level\"\nabove", "property = \"lvel\"\nabove", "no binding sets 'lvel', and no indicator"),
+        ("{name}: {format(value, 1)} m", "{nmae}: {value}", "no object has an attribute 'nmae'"),
+        ("per = \"Building\"", "per = \"House\"", "no class 'House'; there are Building"),
+        ("max(level)", "max(level) / totl", "no indicator is named 'totl'"),
+        ("nearest = \"Building\"", "nearest = \"Bilding\"", "no class 'Bilding'"),
+        ("a/+", "a/+b", "'a/+b' is no topic filter"),
+        ("topics = [\"a/+\"]", "topics = [\"a/+\"]\nmapping = { stream = \"{9}\" }", "{9} is no segment"),
+        ("packages = [\"town.city\"]", "packages = [\"gone.city\"]", "no city package is there: gone.city"),
+        ("place = [121.001, 31.0, 900]", "object = \"bw\"", "the city has no object 'bw'"),
+    ] {
+        let text = base.replacen(from, to, 1);
+        assert_ne!(text, base, "{from}");
+        fs::write(folder.join("wrong.toml"), &text).unwrap();
+        let output = veduta(folder, &["check", "wrong.toml"]);
+        let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{to}: {stdout}");
+        let slip = to.lines().last().unwrap();
+        let place = format!("wrong.toml:{}:", line_of(&text, slip) + 1);
+        let near = format!("wrong.toml:{}:", line_of(&text, slip));
+        assert!(
+            stdout.contains(told) && (stdout.contains(&place) || stdout.contains(&near)),
+            "{place} {told}: {stdout}"
+        );
+    }
+    let unsafe_source = base.replace("topics =", "ca_file = \"nope.pem\"\ntopics =");
+    fs::write(folder.join("wrong.toml"), unsafe_source).unwrap();
+    let stdout = String::from_utf8_lossy(&veduta(folder, &["check", "wrong.toml"]).stdout).into_owned();
+    assert!(stdout.contains("nope.pem") && stdout.contains("1 error"), "{stdout}");
+}
+
+#[test]
+fn check_does_what_a_play_does_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    town(folder);
+    let close = "[[event]]\nat = \"+60\"\nkind = \"close\"\nobject = \"bridge\"\n[report]";
+    for (from, to, told) in [
+        ("id = \"b\"", "id = \"bb\"", "has no object 'bb'"),
+        ("[report]", close, "no object 'bridge'"),
+        ("object = \"a\"", "object = \"aa\"", "no object 'aa'"),
+        ("value_columns = [\"level\"]", "value_columns = [\"lvl\"]", "has the column 'lvl'"),
+        ("levels/*.csv", "lvels/*.csv", "lvels/*.csv"),
+        ("name = \"box\"", "name = \"bx\"", "2 of its 2 streams are shown nowhere, no binding matches the stream"),
+        ("end = \"2026-05-01T12", "end = \"2026-04-01T12", "the end does not lie after the start"),
+        ("files = [\"levels/*.csv\"]", "files = [\"${NO_A}/${NO_B}\"]", "'NO_A', 'NO_B' are not set"),
+    ] {
+        let text = SCENARIO.replacen(from, to, 1);
+        assert_ne!(text, SCENARIO, "{from}");
+        fs::write(folder.join("wrong.scenario.toml"), &text).unwrap();
+        let output = veduta(folder, &["check", "wrong.scenario.toml"]);
+        let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.code() == Some(1) && stdout.contains(told), "{to}: {stdout}");
+        assert!(stdout.contains("1 error,"), "told once: {stdout}");
+    }
+    fs::write(folder.join("wrong.scenario.toml"), SCENARIO.replace("[report]", close)).unwrap();
+    let line = failure(folder, &["play", "wrong.scenario.toml", "--headless", "--out", "x", "--size", "64x36"]);
+    assert!(line.contains("'bridge', which the city does not have"), "{line}");
+    assert!(!folder.join("x").exists());
+}
+
 /// An object without a name is called by its identifier; the variant that holds by default is named.
 #[test]
 fn a_message_names_its_object() {

@@ -1,31 +1,41 @@
 //! `veduta check`: every problem of a source, package, scene or scenario, with its place.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 
+use super::check_documents::document;
 use super::simulate::facts;
 use super::{is_package, open_city};
 use crate::app::cli::CheckArgs;
-use crate::app::documents::Documents;
 use crate::app::runs::{is_recording, read};
-use crate::city::{AggregateExpression, Expression, did_you_mean};
 use crate::import::check::check_tileset;
 use crate::import::{Gathered, ImportOptions, Severity, recognise};
-use crate::package::{ALIASES, City, HEIGHT_GRID_FILE, Query, decode_height_grid};
+use crate::package::{City, HEIGHT_GRID_FILE, Query, decode_height_grid};
 use crate::platform::{FolderSource, LocalFiles};
-use crate::scene::{DocumentError, Environment, EventAction, SceneDocument, StyleSheet, read_scenario, read_scene};
 use crate::streaming::ByteSource;
 
 const TILESET: &str = "tileset.json";
 const TERRAIN: &str = "terrain/tileset.json";
 
 /// One line of the answer.
-struct Problem {
+pub struct Problem {
     error: bool,
     text: String,
+}
+
+impl Problem {
+    /// What must be mended.
+    pub fn error(text: &str) -> Self {
+        Self { error: true, text: text.to_owned() }
+    }
+
+    /// What may be meant.
+    pub fn warning(text: &str) -> Self {
+        Self { error: false, text: text.to_owned() }
+    }
 }
 
 pub fn run(arguments: &CheckArgs) -> Result<ExitCode> {
@@ -108,82 +118,6 @@ fn objects(city: &City, problems: &mut Vec<Problem>) {
     if let Err(error) = city.query(&Query { text: Some("a".to_owned()), ..Query::default() }) {
         tell(true, error.to_string());
     }
-}
-
-/// A scenario is told from a scene by its `scene` key: whoever lacks it is read as a scene.
-fn document(path: &Path) -> Result<Vec<Problem>> {
-    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
-    let name = path.display().to_string();
-    let environment: Environment = std::env::vars().collect();
-    let is_scenario = toml::from_str::<toml::Table>(&text).is_ok_and(|table| table.contains_key("scene"));
-    if !is_scenario {
-        let problems = told(read_scene(&text, &name, &environment).err());
-        return if problems.is_empty() { references(path) } else { Ok(problems) };
-    }
-    let scenario = match read_scenario(&text, &name, &environment, None) {
-        Ok(scenario) => scenario,
-        Err(error) => return Ok(told(Some(error))),
-    };
-    let base_path = path.parent().unwrap_or(Path::new("")).join(&scenario.scene);
-    let base = std::fs::read_to_string(&base_path).with_context(|| base_path.display().to_string())?;
-    let base: SceneDocument = match read_scene(&base, &base_path.display().to_string(), &environment) {
-        Ok(base) => base,
-        Err(error) => return Ok(told(Some(error))),
-    };
-    let problems = told(read_scenario(&text, &name, &environment, Some(&base)).err());
-    if problems.is_empty() { references(path) } else { Ok(problems) }
-}
-
-/// What a sound document says of a city that the city does not have: the package, and attributes that no object has, no
-/// binding sets and no event sets. A generated city is not made for that.
-fn references(path: &Path) -> Result<Vec<Problem>> {
-    let documents = Documents::open(path)?;
-    if documents.scene.city.demo.is_some() {
-        return Ok(Vec::new());
-    }
-    let error = |text: String| Ok(vec![Problem { error: true, text }]);
-    let package = match documents.package() {
-        Ok(package) if is_package(&package) => package,
-        Ok(package) => return error(format!("no city package is there: {}", package.display())),
-        Err(cause) => return error(format!("{cause:#}")),
-    };
-    let city = open_city(&package)?;
-    let scene = &documents.scene;
-    let events = documents.scenario.iter().flat_map(|scenario| &scenario.events);
-    let set = events.filter_map(|event| match &event.action {
-        EventAction::Set { property, .. } => Some(property.as_str()),
-        _ => None,
-    });
-    let mut known: Vec<&str> = city.table().columns().iter().map(String::as_str).chain(["id"]).collect();
-    known.extend(ALIASES.iter().map(|(alias, _)| *alias));
-    known.extend(scene.bindings.iter().map(|binding| binding.property.as_str()).chain(set));
-    let layers = StyleSheet::of_scene(scene)?;
-    let mut names: BTreeSet<String> = layers.names().into_iter().map(str::to_owned).collect();
-    for indicator in &scene.indicators {
-        let expression = AggregateExpression::parse(&indicator.expression)?;
-        names.extend(expression.member_names().into_iter().map(str::to_owned));
-        if let Some(filter) = &indicator.filter {
-            names.extend(Expression::parse(filter)?.names().iter().cloned());
-        }
-    }
-    let unknown = names.iter().filter(|name| !known.contains(&name.as_str()));
-    let line = |name: &String| Problem {
-        error: true,
-        text: format!(
-            "no object has an attribute '{name}', no binding and no event sets it{}: {}",
-            did_you_mean(name, &known),
-            path.display()
-        ),
-    };
-    Ok(unknown.map(line).collect())
-}
-
-fn told(error: Option<DocumentError>) -> Vec<Problem> {
-    let line = |error: &DocumentError, p: &crate::scene::DocumentProblem| Problem {
-        error: true,
-        text: format!("{}:{}:{}: {}", error.file, p.line, p.column, p.message),
-    };
-    error.iter().flat_map(|error| error.problems.iter().map(move |problem| line(error, problem))).collect()
 }
 
 fn source(path: &Path) -> Result<Vec<Problem>> {

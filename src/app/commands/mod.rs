@@ -2,6 +2,7 @@
 
 mod bench;
 mod check;
+mod check_documents;
 pub(super) mod demo;
 mod import;
 mod import_plan;

@@ -1,0 +1,160 @@
+//! What is wrong with a scene or scenario: the documents, what they say of their city, and everything else that a play
+//! would fail with before its first step.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+
+use super::check::Problem;
+use super::{is_package, open_city};
+use crate::app::documents::{Documents, environment};
+use crate::app::feeds::LiveFeeds;
+use crate::app::runs::read;
+use crate::app::stage::Stage;
+use crate::formats::gltf_model::read_model;
+use crate::live::SourceIndex;
+use crate::package::City;
+use crate::scenario::{Appearance, CityEdits, CityLive, VariantCity};
+use crate::scene::{
+    CityFacts, DocumentError, EditAction, EventAction, ScenarioDocument, check_scenario_in, check_scene_in, problem_at,
+};
+
+/// The problems of a document, as far as they can be told: those of the text, then those against the city, then the rest.
+pub fn document(path: &Path) -> Result<Vec<Problem>> {
+    std::fs::metadata(path).with_context(|| path.display().to_string())?;
+    let documents = match Documents::open(path) {
+        Ok(documents) => documents,
+        Err(error) => return Ok(format!("{error:#}").lines().map(Problem::error).collect()),
+    };
+    // A generated city is not made for that.
+    if documents.scene.city.demo.is_some() {
+        return Ok(Vec::new());
+    }
+    let cause = match documents.package() {
+        Ok(package) if is_package(&package) => return in_city(&documents, &package),
+        Ok(package) => format!("no city package is there: {}", package.display()),
+        Err(cause) => return Ok(vec![Problem::error(&format!("{cause:#}"))]),
+    };
+    let Some((name, text)) = documents.texts.first() else { return Ok(vec![Problem::error(&cause)]) };
+    Ok(told(Some(problem_at(text, name, &["city", "packages"], &cause))))
+}
+
+fn in_city(documents: &Documents, package: &Path) -> Result<Vec<Problem>> {
+    let city = open_city(package)?;
+    let environment = environment();
+    let scenario = documents.scenario.as_ref();
+    let mut names = city.names();
+    let mut classes: Vec<&str> = city.manifest().counts.keys().map(String::as_str).collect();
+    for event in scenario.iter().flat_map(|scenario| &scenario.events) {
+        if let EventAction::Set { property, .. } = &event.action {
+            names.push(property);
+        }
+    }
+    if scenario.is_some_and(|scenario| scenario.added().next().is_some()) {
+        names.extend(["height", "color"]);
+        classes.push("Building");
+    }
+    let there = |id: &str| city.table().row(id).is_some();
+    let has_object = |id: &str| there(id) || scenario.is_some_and(|scenario| scenario.added().any(|added| added == id));
+    let facts = CityFacts { classes, names, has_object: &has_object };
+    let mut problems = Vec::new();
+    if let Some((name, text)) = documents.texts.first() {
+        problems.extend(told(check_scene_in(text, name, &environment, &facts)));
+    }
+    if let (Some((name, text)), Some(_)) = (documents.texts.get(1), scenario) {
+        problems.extend(told(check_scenario_in(text, name, &environment, &documents.scene, &facts)));
+    }
+    if problems.is_empty() {
+        problems.extend(before_the_first_step(documents, city)?);
+    }
+    Ok(problems)
+}
+
+/// Everything that `play` (or, for a scene, `view`) does before its first step, but for what takes long and for
+/// connections.
+fn before_the_first_step(documents: &Documents, city: City) -> Result<Vec<Problem>> {
+    let mut problems = Vec::new();
+    let Some(scenario) = &documents.scenario else {
+        let objects = Arc::new(VariantCity::new(Arc::new(city), &CityEdits::default())?);
+        let ready = Appearance::compile(&documents.scene).map_err(anyhow::Error::from);
+        match ready.and_then(|_| LiveFeeds::check(&documents.scene, &documents.scene_folder, objects)) {
+            Ok(live) => unbound(documents, &live, &mut problems),
+            Err(error) => problems.push(Problem::error(&format!("{error:#}: {}", documents.shown))),
+        }
+        return Ok(problems);
+    };
+    let mut variants: Vec<Option<&str>> = scenario.variants.iter().map(|variant| Some(variant.name.as_str())).collect();
+    if variants.is_empty() {
+        variants.push(None);
+    }
+    for (number, variant) in variants.into_iter().enumerate() {
+        match Stage::open(documents.clone(), variant) {
+            Ok(stage) if number == 0 => unbound(documents, stage.live(), &mut problems),
+            Ok(_) => {}
+            Err(error) => {
+                problems.push(Problem::error(&format!("{error:#}")));
+                break;
+            }
+        }
+    }
+    files(scenario, &documents.scenario_folder, &mut problems);
+    Ok(problems)
+}
+
+/// Files that are read when the play begins: recorded simulations and models.
+fn files(scenario: &ScenarioDocument, folder: &Path, problems: &mut Vec<Problem>) {
+    let mut tell = |outcome: Result<()>| problems.extend(outcome.err().map(|e| Problem::error(&format!("{e:#}"))));
+    for file in scenario.simulations.iter().filter_map(|simulation| simulation.recording.as_ref()) {
+        tell(read(&folder.join(file)).map(drop));
+    }
+    for edit in &scenario.edits {
+        if let EditAction::AddModel { model, .. } = &edit.action {
+            let path = folder.join(model);
+            let beside = |name: &str| std::fs::read(path.parent().unwrap_or(Path::new("")).join(name)).ok();
+            let shown = || path.display().to_string();
+            let bytes = std::fs::read(&path).with_context(shown);
+            tell(bytes.and_then(|bytes| read_model(&bytes, &beside).map(drop).with_context(shown)));
+        }
+    }
+}
+
+/// Recordings whose streams no binding takes to an object, and records that cannot be used.
+fn unbound(documents: &Documents, live: &CityLive, problems: &mut Vec<Problem>) {
+    let recordings = documents.scenario.iter().flat_map(|scenario| &scenario.recordings);
+    let names = documents.scene.sources.iter().map(|source| &source.name).chain(recordings.map(|r| &r.name));
+    for (number, name) in (0..).zip(names) {
+        let source = SourceIndex(number);
+        let (all, nowhere) = live.latest().streams_of(source);
+        if let Some((stream, why)) = nowhere.first_key_value().filter(|_| !simulated(documents, name)) {
+            let shown = &documents.shown;
+            let text = format!(
+                "'{name}': {} of its {all} streams are shown nowhere, {} (such as {stream}): {shown}",
+                nowhere.len(),
+                why.words()
+            );
+            problems.push(if nowhere.len() == all { Problem::error(&text) } else { Problem::warning(&text) });
+        }
+        let tally = live.latest().tallies().get(usize::from(number));
+        for (reason, fault) in
+            tally.iter().flat_map(|tally| tally.faults.iter()).filter(|(reason, _)| reason.is_of_reading())
+        {
+            let example = fault.examples.first().map(String::as_str).unwrap_or_default();
+            problems.push(Problem::warning(&format!(
+                "'{name}': {}, {} times, such as {example}",
+                reason.words(),
+                fault.count
+            )));
+        }
+    }
+}
+
+/// A simulated feed also tells of devices that no binding asks for.
+fn simulated(documents: &Documents, name: &str) -> bool {
+    let mut sources = documents.scene.sources.iter();
+    sources.any(|source| source.name == name && source.kind == crate::scene::SourceKind::Simulated)
+}
+
+fn told(error: Option<DocumentError>) -> Vec<Problem> {
+    error.iter().flat_map(|error| error.to_string().lines().map(Problem::error).collect::<Vec<_>>()).collect()
+}
