@@ -358,11 +358,11 @@ fn values_roll_up_feed_figures_and_raise_alarms() {
         })
         .collect();
     let expected = [
-        (2.0, "device D1:  at 3.5"),
-        (12.0, "building H1:  at 5.5"),
+        (2.0, "device D1: D1 at 3.5"),
+        (12.0, "building H1: H1 at 5.5"),
         (20.0, "device D1 cleared"),
         (20.0, "building H1 cleared"),
-        (30.0, "city D1:  at 2.0"),
+        (30.0, "city D1: D1 at 2.0"),
         (30.0, "city :  at 2.0"),
         (31.0, "city D1 cleared"),
         (31.0, "city  cleared"),
