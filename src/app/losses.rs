@@ -44,7 +44,7 @@ impl Losses {
         for (number, (tally, (name, kind))) in tallies.iter().zip(&self.sources).enumerate() {
             for (reason, fault) in tally.faults.iter().filter(|_| *kind != SourceKind::Simulated) {
                 let told = self.told.entry((number, reason)).or_default();
-                if fault.count < told.saturating_mul(GROWTH).max(1) {
+                if !is_due(*told, fault.count) {
                     continue;
                 }
                 *told = fault.count;
@@ -69,6 +69,11 @@ impl Losses {
     }
 }
 
+/// Whether a count is told again after it was told once.
+fn is_due(told: u64, count: u64) -> bool {
+    count >= told.saturating_mul(GROWTH).max(1)
+}
+
 /// One line about all sources: how much was received and bound, and what was not, by reason.
 pub fn in_words(sources: &[SourceSummary]) -> String {
     let sum = |of: fn(&SourceSummary) -> u64| sources.iter().map(of).sum::<u64>();
@@ -85,4 +90,22 @@ pub fn in_words(sources: &[SourceSummary]) -> String {
         reasons.iter().map(|(reason, (count, one))| format!("{count} {reason}{}", such_as(*one))).collect();
     let lost = if parts.is_empty() { "nothing".to_owned() } else { parts.join(", ") };
     format!("observations: {} received, {} bound; not bound: {lost}", sum(|s| s.received), sum(|s| s.bound))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loss_is_told_at_once_and_then_when_it_has_grown_tenfold() {
+        let mut told = 0;
+        let at: Vec<u64> = (0..=1000)
+            .filter(|count| {
+                let due = is_due(told, *count);
+                told = if due { *count } else { told };
+                due
+            })
+            .collect();
+        assert_eq!(at, [1, 10, 100, 1000]);
+    }
 }

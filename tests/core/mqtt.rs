@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use rumqttc::{Client, Event, MqttOptions, Packet, QoS};
 use veduta::app::feeds::LiveFeeds;
-use veduta::live::{Bindings, JsonConnector, LiveCity, SourceIndex};
+use veduta::live::{Bindings, FaultKind, JsonConnector, LiveCity, SourceIndex};
 use veduta::platform::mqtt::MqttTransport;
 use veduta::platform::transport::{BackOff, ConnectionState, Inbox, TransportStatus, wall_clock};
 use veduta::scene::{SceneDocument, SourceDocument, SourceKind};
@@ -360,6 +360,46 @@ fn a_burst_is_worked_off_over_frames() {
         live.city().latest().counters().applied == 5000
     });
     assert_eq!(value(live.city(), "meter", "power"), Some(4999.0));
+}
+
+/// Nothing vanishes without a word: what cannot be used is counted by reason, with an example.
+#[test]
+fn what_is_sent_in_vain_is_counted() {
+    let Some(mut broker) = Mosquitto::anonymous() else { return };
+    broker.start();
+    let scene = SceneDocument {
+        sources: vec![broker.source()],
+        bindings: vec![binding("city/{n}", by_id("{n}"), "power")],
+        ..SceneDocument::default()
+    };
+    let mut live = LiveFeeds::start(&scene, Path::new("."), station(), 0).unwrap();
+    wait("connected", || live.statuses().all(|(_, status)| status.state == ConnectionState::Connected));
+    let sent = [
+        ("city/meter", r#"{"v": 1}"#),
+        ("city/meter", "warm"),
+        ("city/meter", r#"{"t": 1700000000}"#),
+        ("city/nobody", r#"{"v": 1, "t": 1700000000}"#),
+        ("city/a/b", r#"{"v": 1, "t": 1700000000}"#),
+        ("city/mast", r#"{"v": 1, "t": 9700000000}"#),
+    ];
+    publish(publisher(broker.port), sent.map(|(topic, text)| (topic.to_owned(), false, text.to_owned())).to_vec());
+    let tally = |live: &LiveFeeds| live.city().latest().tallies().first().cloned().unwrap_or_default();
+    wait("all counted", || {
+        live.advance(wall_clock());
+        tally(&live).received() == 6
+    });
+    let tally = tally(&live);
+    assert_eq!((tally.bound, tally.faults.count(FaultKind::NoTime)), (1, 1), "as of its receipt, and told");
+    let reasons: Vec<(&str, u64)> = tally.not_bound().map(|(reason, count, _)| (reason, count)).collect();
+    let expected = [
+        ("not readable", 1),
+        ("field missing", 1),
+        ("no binding matches the stream", 1),
+        ("no such object", 1),
+        ("from the future", 1),
+    ];
+    assert_eq!(reasons, expected);
+    assert!(tally.not_bound().all(|(_, _, example)| example.is_some_and(|text| text.contains("city/"))));
 }
 
 /// 10 000 messages with repetitions and late ones through the broker: the state is the model's.
