@@ -9,6 +9,7 @@
 mod area;
 mod bench;
 mod column;
+mod degrees;
 mod error;
 mod footprints;
 mod height_grid_file;

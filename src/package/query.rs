@@ -30,6 +30,9 @@ const MOST_NAMES: usize = 20;
 /// Rows that one parallel task tests.
 const ROWS_A_TASK: usize = 16_384;
 
+/// Rows between two looks at whether to stop.
+const ROWS_A_LOOK: usize = 256;
+
 /// What is asked; every part that is given must hold.
 #[derive(Debug, Clone, Default)]
 pub struct Query {
@@ -41,6 +44,9 @@ pub struct Query {
     pub ray: Option<Ray>,
     /// For which this is true, over `id`, `class`, `name`, `parent`, attributes and [`ALIASES`].
     pub filter: Option<Expression>,
+    /// What further names in the filter mean: true for what touches the area as in [`Self::area`], not known for what is
+    /// nowhere. Nothing touches an area that is `None`.
+    pub areas: Vec<(String, Option<Area>)>,
     /// Words that must all stand in id, name, class or text attributes: beginnings of words, or any part of Chinese and
     /// Japanese; capitals do not matter.
     pub text: Option<String>,
@@ -63,6 +69,9 @@ pub enum QueryError {
         /// What it may have meant.
         hint: String,
     },
+    /// Whoever asked does not want the answer any more.
+    #[error("stopped before the answer was complete")]
+    Stopped,
     /// The package could not be read.
     #[error(transparent)]
     Package(#[from] PackageError),
@@ -108,7 +117,12 @@ enum Meaning {
 enum Field<'c> {
     Column(&'c Column),
     Other(Meaning),
+    /// Rows of what touches an area, rising.
+    Touching(Vec<u32>),
 }
+
+/// Whether to stop; looked at now and then.
+type Stop<'s> = &'s (dyn Fn() -> bool + Sync);
 
 impl City {
     /// Opens a package: manifest, ids, boxes and index; the rest is read when asked for.
@@ -195,19 +209,24 @@ impl City {
 
     /// Rows of the objects asked for: nearest first along a ray, else rising.
     pub fn query(&self, query: &Query) -> Result<Vec<u32>, QueryError> {
+        self.query_until(query, &|| false)
+    }
+
+    /// As [`Self::query`], but gives up with [`QueryError::Stopped`] soon after `stop` says so.
+    pub fn query_until(&self, query: &Query, stop: &(dyn Fn() -> bool + Sync)) -> Result<Vec<u32>, QueryError> {
         let mut rows = self.candidates(query)?;
         if let Some(area) = &query.area {
-            rows = self.touching(rows, area)?;
+            rows = self.touching(rows, area, stop)?;
         }
         if let Some(class) = &query.class {
             let classes = self.table.column(CLASS)?;
-            rows = keep(rows, |row| classes.text(row as usize) == Some(class));
+            rows = keep(rows, stop, |row| classes.text(row as usize) == Some(class))?;
         }
         if let Some(filter) = &query.filter {
-            let fields = self.fields(filter)?;
-            rows = keep(rows, |row| {
+            let fields = self.fields(filter, query, stop)?;
+            rows = keep(rows, stop, |row| {
                 filter.is_true_slots(&|slot| fields.get(slot).map_or(Value::Null, |field| self.field(field, row)))
-            });
+            })?;
         }
         Ok(rows.into_iter().skip(query.offset).take(query.limit.unwrap_or(usize::MAX)).collect())
     }
@@ -236,7 +255,7 @@ impl City {
     }
 
     /// Those whose footprint (or box, where none is known) touches the area, in their order.
-    fn touching(&self, rows: Vec<u32>, area: &Area) -> Result<Vec<u32>, PackageError> {
+    fn touching(&self, rows: Vec<u32>, area: &Area, stop: Stop<'_>) -> Result<Vec<u32>, QueryError> {
         let limits = area.bounds();
         let of = |row: u32| self.table.bounds()[row as usize];
         let near: Vec<(u32, bool)> =
@@ -245,9 +264,14 @@ impl City {
             self.table.keep_footprints()?;
         }
         let mut kept = Vec::new();
-        for (row, held) in near {
-            if held || self.touches(row, area)? {
-                kept.push(row);
+        for few in near.chunks(ROWS_A_LOOK) {
+            if stop() {
+                return Err(QueryError::Stopped);
+            }
+            for (row, held) in few {
+                if *held || self.touches(*row, area)? {
+                    kept.push(*row);
+                }
             }
         }
         Ok(kept)
@@ -349,9 +373,17 @@ impl City {
         format!("; there are {shown}{more}")
     }
 
-    fn fields(&self, filter: &Expression) -> Result<Vec<Field<'_>>, QueryError> {
+    fn fields(&self, filter: &Expression, query: &Query, stop: Stop<'_>) -> Result<Vec<Field<'_>>, QueryError> {
         let mut fields = Vec::new();
         for name in filter.names() {
+            if let Some((_, area)) = query.areas.iter().find(|(known, _)| known == name) {
+                let near = |area: &Area| {
+                    let rows = sorted(self.index.candidates(|b| b.intersects(area.bounds())));
+                    self.touching(rows, area, stop)
+                };
+                fields.push(Field::Touching(area.as_ref().map(near).transpose()?.unwrap_or_default()));
+                continue;
+            }
             fields.push(match self.meaning(name) {
                 Some(Meaning::Column(number)) => Field::Column(self.table.column(number)?),
                 Some(other) => Field::Other(other),
@@ -367,6 +399,8 @@ impl City {
         match field {
             Field::Column(column) => column.get(row as usize),
             Field::Other(meaning) => self.said(*meaning, row).unwrap_or_default(),
+            Field::Touching(_) if self.table.bounds()[row as usize].is_empty() => Value::Null,
+            Field::Touching(rows) => Value::Bool(rows.binary_search(&row).is_ok()),
         }
     }
 }
@@ -390,11 +424,17 @@ fn sorted(mut rows: Vec<u32>) -> Vec<u32> {
 }
 
 /// Those that pass, in their order; many are tested in parallel.
-fn keep(mut rows: Vec<u32>, test: impl Fn(u32) -> bool + Sync + Send) -> Vec<u32> {
-    if rows.len() <= ROWS_A_TASK {
-        rows.retain(|row| test(*row));
-        return rows;
-    }
+fn keep(rows: Vec<u32>, stop: Stop<'_>, test: impl Fn(u32) -> bool + Sync + Send) -> Result<Vec<u32>, QueryError> {
     let parts = rows.chunks(ROWS_A_TASK).collect();
-    parallel::map(parts, |part: &[u32]| part.iter().copied().filter(|row| test(*row)).collect::<Vec<_>>()).concat()
+    let kept = parallel::map(parts, |part: &[u32]| {
+        let mut kept = Vec::new();
+        for few in part.chunks(ROWS_A_LOOK) {
+            if stop() {
+                return Err(QueryError::Stopped);
+            }
+            kept.extend(few.iter().copied().filter(|row| test(*row)));
+        }
+        Ok(kept)
+    });
+    Ok(kept.into_iter().collect::<Result<Vec<_>, _>>()?.concat())
 }

@@ -5,14 +5,13 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use glam::DVec3;
-use serde_json::{Map, json};
+use serde_json::json;
 
 use super::places::{longitude_latitude, numbers, west_south_east_north};
 use crate::app::cli::{QueryArgs, QueryFormat};
-use crate::city::{Expression, Value, did_you_mean};
-use crate::geodesy::{Geodetic, SitePoint};
-use crate::package::{Area, City, Query, Ray, StoredObject};
+use crate::city::{Expression, did_you_mean};
+use crate::formats::geojson;
+use crate::package::{Area, City, Query, Ray};
 
 pub fn run(arguments: &QueryArgs) -> Result<ExitCode> {
     let city = super::open_city(&arguments.city)?;
@@ -61,22 +60,12 @@ fn question(city: &City, arguments: &QueryArgs) -> Result<Query> {
         text: arguments.text.clone(),
         class: arguments.class.clone(),
         limit: arguments.limit,
-        offset: 0,
+        ..Query::default()
     })
 }
 
-/// A ray from degrees, its direction taken at its start.
 fn ray(city: &City, text: &str) -> Result<Ray> {
-    let [longitude, latitude, height, heading, pitch] = numbers(text, "LON,LAT,H,HEADING,PITCH")?;
-    let site = city.manifest().site();
-    let start = Geodetic::from_degrees(longitude, latitude, height);
-    let up = site.up_at(start);
-    // The earth's axis, as the site sees it, points north of everywhere.
-    let axis = site.ecef_from_site().inverse().transform_vector3(DVec3::Z);
-    let east = axis.cross(up).try_normalize().unwrap_or(DVec3::X);
-    let (heading, pitch) = (heading.to_radians(), pitch.to_radians());
-    let level = east * heading.sin() + up.cross(east) * heading.cos();
-    Ok(Ray { origin_in_site: site.from_geodetic(start).0, direction_in_site: level * pitch.cos() + up * pitch.sin() })
+    Ok(city.ray_from_degrees(numbers(text, "LON,LAT,H,HEADING,PITCH")?))
 }
 
 /// The outer ring of the first polygon in a GeoJSON file.
@@ -92,36 +81,14 @@ fn ring(path: &Path) -> Result<Vec<[f64; 2]>> {
     ring.iter().map(point).collect::<Option<_>>().with_context(shown)
 }
 
-fn attributes(object: &StoredObject) -> Map<String, serde_json::Value> {
-    object.attributes.iter().map(|(name, value)| (name.clone(), json_value(value))).collect()
-}
-
-fn json_value(value: &Value) -> serde_json::Value {
-    match value {
-        Value::Null => serde_json::Value::Null,
-        Value::Bool(truth) => json!(truth),
-        Value::Int(number) => json!(number),
-        Value::Float(number) => json!(number),
-        Value::Text(text) => json!(text),
-    }
-}
-
-/// Longitude and latitude in degrees to a centimetre, height in metres, of a place in the site frame.
-fn degrees(city: &City, place: glam::DVec3) -> [f64; 3] {
-    let point = city.manifest().site().to_geodetic(SitePoint(place));
-    let round = |value: f64, digits: f64| (value * digits).round() / digits;
-    let (longitude, latitude) = (point.longitude_rad.to_degrees(), point.latitude_rad.to_degrees());
-    [round(longitude, 1e7), round(latitude, 1e7), round(point.ellipsoid_height_m, 1e2)]
-}
-
 fn write_json(city: &City, rows: &[u32], out: &mut dyn Write) -> Result<()> {
     writeln!(out, "{{\"count\":{},\"objects\":[", rows.len())?;
     for (n, row) in rows.iter().enumerate() {
         let Some(object) = city.object(*row)? else { continue };
-        let center = (!object.bounds.is_empty()).then(|| degrees(city, object.bounds.center()));
+        let center = (!object.bounds.is_empty()).then(|| geojson::degrees(city, object.bounds.center()));
         let line = json!({
             "id": object.id, "class": object.class, "name": object.name, "parent": object.parent, "center": center,
-            "attributes": attributes(&object),
+            "attributes": geojson::attributes(&object),
         });
         writeln!(out, "{line}{}", if n + 1 < rows.len() { "," } else { "" })?;
     }
@@ -132,33 +99,10 @@ fn write_geojson(city: &City, rows: &[u32], out: &mut dyn Write) -> Result<()> {
     writeln!(out, "{{\"type\":\"FeatureCollection\",\"features\":[")?;
     for (n, row) in rows.iter().enumerate() {
         let Some(object) = city.object(*row)? else { continue };
-        let mut properties = attributes(&object);
-        properties.insert("class".to_owned(), json!(object.class));
-        properties.insert("name".to_owned(), json!(object.name));
-        properties.insert("parent".to_owned(), json!(object.parent));
-        let geometry = geometry(city, *row, &object)?;
-        let feature = json!({ "type": "Feature", "id": object.id, "geometry": geometry, "properties": properties });
+        let feature = geojson::feature(city, *row, &object)?;
         writeln!(out, "{feature}{}", if n + 1 < rows.len() { "," } else { "" })?;
     }
     Ok(writeln!(out, "]}}")?)
-}
-
-/// The footprint, else the box, as a polygon at the object's foot.
-fn geometry(city: &City, row: u32, object: &StoredObject) -> Result<serde_json::Value> {
-    if object.bounds.is_empty() {
-        return Ok(serde_json::Value::Null);
-    }
-    let (min, max) = (object.bounds.min, object.bounds.max);
-    let mut rings = city.table().footprint(row)?;
-    if rings.is_empty() {
-        let corner = glam::DVec2::new;
-        rings = vec![vec![corner(min.x, min.y), corner(max.x, min.y), corner(max.x, max.y), corner(min.x, max.y)]];
-    }
-    let closed = |ring: &Vec<glam::DVec2>| -> Vec<[f64; 2]> {
-        let points = ring.iter().chain(ring.first()).map(|p| degrees(city, p.extend(min.z)));
-        points.map(|[longitude, latitude, _]| [longitude, latitude]).collect()
-    };
-    Ok(json!({ "type": "Polygon", "coordinates": rings.iter().map(closed).collect::<Vec<_>>() }))
 }
 
 fn write_csv(city: &City, rows: &[u32], out: &mut dyn Write) -> Result<()> {
@@ -179,7 +123,7 @@ fn write_csv(city: &City, rows: &[u32], out: &mut dyn Write) -> Result<()> {
     )?;
     for row in rows {
         let Some(object) = city.object(*row)? else { continue };
-        let place = if object.bounds.is_empty() { None } else { Some(degrees(city, object.bounds.center())) };
+        let place = if object.bounds.is_empty() { None } else { Some(geojson::degrees(city, object.bounds.center())) };
         let mut fields = vec![quoted(&object.id), quoted(&object.class)];
         fields.push(quoted(object.name.as_deref().unwrap_or("")));
         fields.push(quoted(object.parent.as_deref().unwrap_or("")));

@@ -1,7 +1,9 @@
 //! GeoJSON (RFC 7946, and the `crs` member of its 2008 forerunner): bytes to features and polygons.
 //!
 //! [`Collection::parse`] reads a document's top and leaves features as text; [`Feature::parse`] reads one, [`polygons`] its
-//! geometry. So a bad feature costs only itself.
+//! geometry. So a bad feature costs only itself. The other way, [`feature`] writes an object of a city.
+
+mod write;
 
 use std::borrow::Cow;
 
@@ -11,6 +13,7 @@ use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::json_documents::{Entries, Text};
+pub use write::{attributes, bbox, degrees, feature, geometry, properties};
 
 /// What a document holds at its top: a collection, or one feature or geometry.
 #[derive(Debug, Default, Deserialize)]
