@@ -151,18 +151,41 @@ fn arithmetic(operation: Binary, left: &Value, right: &Value) -> Value {
     })
 }
 
-/// SQL `like`: `%` any letters, `_` one letter. Linear in the text for each `%`: the last one is where to try again.
+/// A piece of a pattern.
+#[derive(Clone, Copy, PartialEq)]
+enum Piece {
+    Any,
+    One,
+    Just(char),
+}
+
+/// `%` is any letters, `_` one letter; `\` takes the letter after it as it is.
+fn pieces(pattern: &str) -> Vec<Piece> {
+    let mut letters = pattern.chars();
+    let mut pieces = Vec::new();
+    while let Some(letter) = letters.next() {
+        pieces.push(match letter {
+            '%' => Piece::Any,
+            '_' => Piece::One,
+            '\\' => Piece::Just(letters.next().unwrap_or(letter)),
+            _ => Piece::Just(letter),
+        });
+    }
+    pieces
+}
+
+/// SQL `like`. Linear in the text for each `%`: the last one is where to try again.
 fn like(text: &str, pattern: &str) -> bool {
-    let (text, pattern): (Vec<char>, Vec<char>) = (text.chars().collect(), pattern.chars().collect());
+    let (text, pattern) = (text.chars().collect::<Vec<_>>(), pieces(pattern));
     let (mut t, mut p) = (0, 0);
     let mut again: Option<(usize, usize)> = None;
     while t < text.len() {
         match pattern.get(p) {
-            Some('%') => {
+            Some(Piece::Any) => {
                 again = Some((p + 1, t));
                 p += 1;
             }
-            Some(&c) if c == '_' || c == text[t] => {
+            Some(piece) if [Piece::One, Piece::Just(text[t])].contains(piece) => {
                 t += 1;
                 p += 1;
             }
@@ -174,7 +197,7 @@ fn like(text: &str, pattern: &str) -> bool {
             }
         }
     }
-    pattern[p..].iter().all(|c| *c == '%')
+    pattern[p..].iter().all(|piece| *piece == Piece::Any)
 }
 
 fn call(function: Function, values: &[Value]) -> Value {

@@ -33,6 +33,7 @@ fn values() {
         ("storeys between 20 and 30 and open", Value::Bool(true)),
         ("class like 'B%ing'", Value::Bool(true)),
         ("class not like '_uild'", Value::Bool(true)),
+        (r"'50%' like '5_\%' and not '505' like '5_\%' and 'a\b' like 'a\\%'", Value::Bool(true)),
         ("名称 = '东楼'", Value::Bool(true)),
         ("\"名称\" || '/' || storeys", Value::from("东楼/30")),
         ("'it''s'", Value::from("it's")),
