@@ -33,6 +33,8 @@ if [ "${1:-}" = test ]; then
     "import imagemagick"
     "node nodejs"
     "npm npm"
+    "python3 python3"
+    "/usr/lib/python3*/ensurepip python3-venv"
   )
   # Type-checking the core for the browser: rustup's target where it is installed, else Debian's toolchain.
   if ! rustup target list --installed 2>/dev/null | grep -q wasm32-unknown-unknown; then
@@ -68,4 +70,14 @@ command -v cargo >/dev/null || {
 
 if [ "${1:-}" = test ] && [ ! -d tests/node/node_modules/gltf-validator ]; then
   (cd tests/node && npm ci --no-audit --no-fund --loglevel=error)
+fi
+
+# What asks the running server everything that its description says: in a place of its own, outside of the checkout.
+if [ "${1:-}" = test ]; then
+  version=$(sed -n 's/^schemathesis==//p' tests/python/requirements.txt)
+  place="${XDG_CACHE_HOME:-$HOME/.cache}/veduta/schemathesis-$version"
+  if [ ! -x "$place/bin/schemathesis" ]; then
+    python3 -m venv "$place"
+    "$place/bin/pip" install -q --disable-pip-version-check -r tests/python/requirements.txt
+  fi
 fi

@@ -12,12 +12,19 @@
 
 pub mod access;
 pub mod audit;
+mod city;
+mod description;
 mod document;
+mod features;
 mod limits;
+mod links;
 pub mod live;
 mod metrics;
+mod ogc;
+mod parameters;
 mod problem;
 mod published;
+mod reading;
 mod running;
 mod status;
 mod tiles;
@@ -26,11 +33,11 @@ use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{Method, header};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::IntoResponse;
+use axum::{Extension, Router};
 use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{Any as Anyone, CorsLayer};
@@ -43,12 +50,16 @@ pub use limits::{Clients, Limits};
 pub use metrics::Metrics;
 pub use problem::{Problem, ProblemKind};
 pub use published::{Catalogue, Published};
+pub use reading::Readers;
 pub use running::serve;
 pub use tiles::{TileFile, TileStore};
 
 /// Title and version of the generated document.
 #[derive(OpenApi)]
-#[openapi(info(title = "Veduta", description = "A city: objects, tiles, live values, plays."))]
+#[openapi(
+    info(title = "Veduta", description = "A city: objects, tiles, live values, plays."),
+    components(schemas(Problem))
+)]
 struct Description;
 
 /// Where a server is in its life.
@@ -85,6 +96,8 @@ pub struct Service {
     /// What is counted.
     pub metrics: Arc<Metrics>,
     live: Arc<live::Live>,
+    /// Those who read cities for requests.
+    pub readers: Readers,
 }
 
 impl Service {
@@ -111,6 +124,7 @@ impl Service {
             clients: Arc::default(),
             tiles,
             metrics,
+            readers: Readers::default(),
         }
     }
 
@@ -204,17 +218,23 @@ fn by_role(whole: &Catalogue, rights: &[RightDocument]) -> Result<Catalogues, Ri
 
 /// All endpoints with their description in OpenAPI 3.1, behind the gate where there is one.
 pub fn described(service: Service) -> (Router, utoipa::openapi::OpenApi) {
-    let (router, description) = OpenApiRouter::with_openapi(Description::openapi())
+    let (router, mut description) = OpenApiRouter::with_openapi(Description::openapi())
         .merge(access::session::router())
+        .merge(city::router())
+        .merge(description::router())
         .merge(live::router())
         .merge(metrics::router())
+        .merge(ogc::router())
         .merge(status::router())
         .merge(tiles::router())
         .split_for_parts();
+    description::with_problems(&mut description);
+    let sent = Arc::new(description::Described::new(description.clone()));
     let body_bytes = service.limits().body_bytes;
     let router = router
         .fallback(problem::unknown)
         .method_not_allowed_fallback(problem::not_allowed)
+        .layer(Extension(sent))
         .layer(DefaultBodyLimit::max(body_bytes))
         .layer(from_fn(metrics::note_route));
     let router = match &service.protection {

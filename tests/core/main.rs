@@ -35,10 +35,15 @@ mod playback;
 mod scene;
 #[cfg(feature = "server")]
 mod service_access;
+mod service_description;
 #[cfg(feature = "server")]
 mod service_live;
 #[cfg(feature = "server")]
 mod service_live_mqtt;
+#[cfg(feature = "server")]
+mod service_ogc;
+#[cfg(feature = "server")]
+mod service_queries;
 #[cfg(feature = "server")]
 mod service_tiles;
 #[cfg(feature = "server")]
