@@ -59,7 +59,7 @@ async fn indicators(
     State(service): State<Service>,
     query: Result<Query<SceneQuery>, QueryRejection>,
 ) -> Result<Json<Vec<FigureEntry>>, Problem> {
-    let channel = service.live.scene(read(query)?.scene.as_deref())?;
+    let channel = service.live_scene(read(query)?.scene.as_deref())?;
     let all = Audience::default();
     Ok(Json(channel.read(|board| {
         let figures = board.figures().filter(|figure| all.admits(&Fact::Figure((*figure).clone()), board));
@@ -99,7 +99,7 @@ async fn alarms(
     State(service): State<Service>,
     query: Result<Query<SceneQuery>, QueryRejection>,
 ) -> Result<Json<Vec<AlarmEntry>>, Problem> {
-    let channel = service.live.scene(read(query)?.scene.as_deref())?;
+    let channel = service.live_scene(read(query)?.scene.as_deref())?;
     let all = Audience::default();
     Ok(Json(channel.read(|board| {
         let raised = board.alarms().filter(|alarm| alarm.raised);
@@ -148,11 +148,12 @@ struct SceneEntry {
 /// Scenes and scenarios that are served live.
 #[utoipa::path(get, path = "/api/scenarios",
     responses((status = 200, description = "Scenes and scenarios", body = Vec<SceneEntry>)))]
-async fn scenarios(State(service): State<Service>) -> Json<Vec<SceneEntry>> {
+async fn scenarios(State(service): State<Service>) -> Result<Json<Vec<SceneEntry>>, Problem> {
+    service.check_live()?;
     let scenes = service.live.scenes();
     let entry =
         |channel: &std::sync::Arc<super::SceneChannel>| channel.read(|board| scene_entry(board, &channel.about));
-    Json(scenes.values().map(entry).collect())
+    Ok(Json(scenes.values().map(entry).collect()))
 }
 
 fn scene_entry(board: &Board, about: &super::SceneAbout) -> SceneEntry {

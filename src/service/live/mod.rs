@@ -240,6 +240,23 @@ impl Live {
     }
 }
 
+impl Service {
+    /// Refuses whoever may not see everything: values, figures and alarms tell of objects that may be withheld from them.
+    fn check_live(&self) -> Result<(), Problem> {
+        let rights = self.protection.iter().flat_map(|protection| &protection.rights);
+        match rights.filter(|right| right.role == self.role).count() {
+            0 => Ok(()),
+            _ => Err(Problem::new(ProblemKind::Forbidden, "live values are for roles from which nothing is withheld")),
+        }
+    }
+
+    /// A scene for whoever may see it all.
+    fn live_scene(&self, name: Option<&str>) -> Result<Arc<SceneChannel>, Problem> {
+        self.check_live()?;
+        self.live.scene(name)
+    }
+}
+
 /// The place of a client; free again when it is dropped.
 struct Seat(Arc<Live>);
 

@@ -115,7 +115,7 @@ async fn snapshot(
     query: Result<Query<PictureQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let query = read(query)?;
-    let channel = service.live.scene(query.scene.as_deref())?;
+    let channel = service.live_scene(query.scene.as_deref())?;
     let scene = channel.read(|board| board.hello().scene.clone());
     let request = query.request(scene).map_err(|detail| Problem::new(ProblemKind::BadRequest, detail))?;
     let unavailable = |detail: &str| Problem::new(ProblemKind::Unavailable, detail);

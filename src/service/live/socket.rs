@@ -57,6 +57,10 @@ struct ConnectQuery {
     /// How messages are written: `binary` (docs/serving.md) or `json`.
     #[serde(default)]
     format: Format,
+    /// Who connects, where a browser cannot say it otherwise; read at the gate.
+    #[serde(default)]
+    #[expect(dead_code, reason = "the gate has read it; here it is only known")]
+    ticket: Option<String>,
 }
 
 /// What a client may say, as JSON.
@@ -81,6 +85,7 @@ async fn connect(
 ) -> Result<Response, Problem> {
     let Query(query) = query.map_err(|_| Problem::new(ProblemKind::BadRequest, "'format' is 'binary' or 'json'"))?;
     let upgrade = upgrade.map_err(|_| Problem::new(ProblemKind::BadRequest, "this address is a WebSocket"))?;
+    service.check_live()?;
     let live = service.live.clone();
     let seat = live.admit().ok_or_else(|| Problem::new(ProblemKind::Unavailable, "too many clients"))?;
     let upgrade = upgrade
