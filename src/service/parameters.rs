@@ -4,6 +4,8 @@ use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
+use utoipa::openapi::schema::Type;
+use utoipa::openapi::{Object, ObjectBuilder};
 
 use super::{Problem, ProblemKind};
 
@@ -68,6 +70,16 @@ pub(super) fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option
         return Err(serde::de::Error::custom("not a whole number from 0"));
     }
     Ok(Some(text.parse().unwrap_or(usize::MAX)))
+}
+
+/// In the description: a whole number from 1, of any length.
+pub(super) fn from_one() -> Object {
+    ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).build()
+}
+
+/// In the description: a whole number from 0, of any length.
+pub(super) fn from_zero() -> Object {
+    ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)).build()
 }
 
 /// Numbers by commas, as many as `N` says, finite.

@@ -8,7 +8,7 @@ use crate::formats::geojson::{Collection, Feature, polygons};
 use crate::formats::json_documents::Text;
 use crate::package::{Area, City, Query};
 use crate::service::features::{MOST_POINTS, Question};
-use crate::service::parameters::{AskedBox, count, numbers, on_earth};
+use crate::service::parameters::{AskedBox, count, from_one, from_zero, numbers, on_earth};
 use crate::service::{Problem, ProblemKind};
 
 /// Objects in an answer where no limit is asked for.
@@ -55,11 +55,11 @@ pub(super) struct ObjectsAsked {
     class: Option<String>,
     /// Objects in the answer, 100 where it is not given, never more than 10 000.
     #[serde(default, deserialize_with = "count")]
-    #[param(value_type = Option<u64>, minimum = 1, example = 20)]
+    #[param(schema_with = from_one)]
     limit: Option<usize>,
     /// Objects to pass over.
     #[serde(default, deserialize_with = "count")]
-    #[param(value_type = Option<u64>, minimum = 0, example = 0)]
+    #[param(schema_with = from_zero)]
     offset: Option<usize>,
 }
 

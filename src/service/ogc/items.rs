@@ -13,7 +13,7 @@ use crate::package::{Area, City, Query};
 use crate::quantity::Timestamp;
 use crate::service::features::{Feature, FeatureCollection, GEOJSON, Question, find, geojson_response};
 use crate::service::links::{Here, Link, encoded};
-use crate::service::parameters::{Asked, AskedBox, Named, Nothing, count};
+use crate::service::parameters::{Asked, AskedBox, Named, Nothing, count, from_one, from_zero};
 use crate::service::{Problem, ProblemKind, Service};
 
 /// Items in an answer where no limit is asked for (17-069r4, 7.15.2).
@@ -42,18 +42,15 @@ struct ItemsAsked {
     datetime: Option<String>,
     /// Items in the answer, 10 where it is not given, never more than 10 000.
     #[serde(default, deserialize_with = "count")]
-    #[param(value_type = Option<u64>, minimum = 1, example = 20)]
+    #[param(schema_with = from_one)]
     limit: Option<usize>,
     /// Items to pass over.
     #[serde(default, deserialize_with = "count")]
-    #[param(value_type = Option<u64>, minimum = 0, example = 0)]
+    #[param(schema_with = from_zero)]
     offset: Option<usize>,
     /// A filter in CQL2 Text: comparisons, AND, OR, NOT, BETWEEN, IN, LIKE, IS NULL, CASEI, DATE, TIMESTAMP, and S_INTERSECTS of
     /// `geometry` with POINT, POLYGON, BBOX.
-    #[param(
-        example = "measuredHeight > 30 AND S_INTERSECTS(geometry, BBOX(139.74,35.67,139.76,35.69))",
-        max_length = 8192
-    )]
+    #[param(example = "measuredHeight > 30 AND S_INTERSECTS(geometry, BBOX(139.74,35.67,139.76,35.69))")]
     filter: Option<String>,
     /// The language of the filter: `cql2-text`.
     #[serde(rename = "filter-lang")]
