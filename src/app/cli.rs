@@ -257,7 +257,7 @@ pub struct ViewArgs {
 #[derive(Debug, Clone, Args)]
 pub struct ServeArgs {
     /// Packages, scenes and scenarios; s3://BUCKET/PREFIX for a package in an object store
-    #[arg(required_unless_present = "config", value_name = "PATH")]
+    #[arg(required_unless_present_any = ["config", "hash_token"], value_name = "PATH")]
     pub paths: Vec<PathBuf>,
     /// Address and port [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDR", env = "VEDUTA_LISTEN")]
@@ -265,6 +265,12 @@ pub struct ServeArgs {
     /// A serve.toml; read again on SIGHUP
     #[arg(long, value_name = "FILE", env = "VEDUTA_SERVE_CONFIG")]
     pub config: Option<PathBuf>,
+    /// Let anybody in the network look without saying who they are, for open data
+    #[arg(long)]
+    pub insecure_public: bool,
+    /// Read a token from the standard input and print its hash for serve.toml; nothing is served
+    #[arg(long)]
+    pub hash_token: bool,
 }
 
 #[derive(Debug, Args)]

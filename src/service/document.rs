@@ -11,6 +11,7 @@
 
 use serde::Deserialize;
 
+use super::access::{IssuerDocument, PageDocument, RightDocument, SessionDocument, TokenDocument};
 use super::limits::Limits;
 use crate::scene::{DocumentError, Environment, read_document};
 
@@ -31,6 +32,56 @@ pub struct ServeDocument {
     /// What one client may take.
     #[serde(default)]
     pub limits: Limits,
+    /// Whom tokens of this server let in.
+    #[serde(default, rename = "token")]
+    pub tokens: Vec<TokenDocument>,
+    /// An issuer of tokens.
+    pub oidc: Option<IssuerDocument>,
+    /// What is withheld from whom.
+    #[serde(default, rename = "right")]
+    pub rights: Vec<RightDocument>,
+    /// How browsers stay signed in.
+    #[serde(default)]
+    pub session: SessionDocument,
+    /// Pages of other sites.
+    #[serde(default)]
+    pub page: PageDocument,
+    /// TLS by the server itself.
+    pub tls: Option<TlsDocument>,
+    /// The log of who did what.
+    pub audit: Option<AuditDocument>,
+}
+
+/// `[tls]`: files in PEM, relative to the document.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsDocument {
+    /// The chain of certificates, the server's own first.
+    pub certificate: String,
+    /// Its key.
+    pub key_file: String,
+}
+
+/// `[audit]`: where the log of who did what is.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuditDocument {
+    /// The file, relative to the document.
+    pub file: String,
+    /// MiB after which it makes way for a new one.
+    #[serde(default = "file_mib")]
+    pub file_mib: u64,
+    /// Files before it that are kept.
+    #[serde(default = "files")]
+    pub files: usize,
+}
+
+fn file_mib() -> u64 {
+    16
+}
+
+fn files() -> usize {
+    10
 }
 
 fn cache_mib() -> usize {
@@ -39,7 +90,20 @@ fn cache_mib() -> usize {
 
 impl Default for ServeDocument {
     fn default() -> Self {
-        Self { _format_version: 1, listen: None, paths: Vec::new(), cache_mib: cache_mib(), limits: Limits::default() }
+        Self {
+            _format_version: 1,
+            listen: None,
+            paths: Vec::new(),
+            cache_mib: cache_mib(),
+            limits: Limits::default(),
+            tokens: Vec::new(),
+            oidc: None,
+            rights: Vec::new(),
+            session: SessionDocument::default(),
+            page: PageDocument::default(),
+            tls: None,
+            audit: None,
+        }
     }
 }
 
@@ -61,5 +125,19 @@ mod tests {
         let error = read("format_version = 1\ncache_mb = 1\n[limits]\nurl_byte = 5\n").unwrap_err().to_string();
         assert!(error.contains("serve.toml:2:") && error.contains("did you mean 'cache_mib'?"), "{error}");
         assert!(error.contains("serve.toml:4:") && error.contains("did you mean 'url_bytes'?"), "{error}");
+    }
+
+    #[test]
+    fn a_token_itself_is_refused_where_it_is_written() {
+        let read = |text: &str| {
+            let text = format!("format_version = 1\n[[token]]\nname = 'a'\nrole = 'viewer'\n{text}\n");
+            read_serve(&text, "serve.toml", &[("HASH".to_owned(), "plain-words-of-a-token".to_owned())].into())
+        };
+        for literal in ["hash = 'plain-words-of-a-token'", "hash = '${HASH}'", "token = 'plain-words-of-a-token'"] {
+            let error = read(literal).unwrap_err().to_string();
+            assert!(error.contains("serve.toml:5:") && !error.contains("plain-words"), "{error}");
+        }
+        assert_eq!(read("hash_file = 'a.hash'").unwrap().tokens[0].hash_file.as_deref(), Some("a.hash"));
+        assert!(read("hash_file = 'a'\n[tls]\ncertificate = 'c'\nkey = 'k'").is_err(), "only a file holds a key");
     }
 }

@@ -38,6 +38,7 @@ use axum::http::{Method, header};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::IntoResponse;
 use axum::{Extension, Router};
+use axum_server::tls_rustls::RustlsConfig;
 use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{Any as Anyone, CorsLayer};
@@ -45,7 +46,7 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use access::{Access, Gate, RightDocument, RightsError, Role, visible};
-pub use document::{ServeDocument, read_serve};
+pub use document::{AuditDocument, ServeDocument, TlsDocument, read_serve};
 pub use limits::{Clients, Limits};
 pub use metrics::Metrics;
 pub use problem::{Problem, ProblemKind};
@@ -88,6 +89,7 @@ pub struct Service {
     catalogues: Arc<RwLock<Catalogues>>,
     role: Role,
     protection: Option<Arc<Protection>>,
+    certificate: Option<RustlsConfig>,
     limits: Arc<RwLock<Arc<Limits>>>,
     phase: Arc<watch::Sender<Phase>>,
     clients: Arc<Clients>,
@@ -119,6 +121,7 @@ impl Service {
             catalogues: Arc::new(RwLock::new(open_to_all(catalogue))),
             role: Role::Admin,
             protection: None,
+            certificate: None,
             limits: Arc::new(RwLock::new(Arc::new(document.limits))),
             phase: Arc::new(watch::Sender::new(Phase::Opening)),
             clients: Arc::default(),
@@ -136,6 +139,11 @@ impl Service {
     /// What is live.
     pub fn live(&self) -> &Arc<live::Live> {
         &self.live
+    }
+
+    /// The same service, speaking TLS.
+    pub fn with_certificate(self, certificate: RustlsConfig) -> Self {
+        Self { certificate: Some(certificate), ..self }
     }
 
     /// The same service behind a gate, each role with what it may see.
@@ -241,7 +249,7 @@ pub fn described(service: Service) -> (Router, utoipa::openapi::OpenApi) {
         None => router.with_state(service.clone()),
         Some(protection) => {
             let endpoints = Role::ALL.map(|role| (role, router.clone().with_state(service.seen_by(role))));
-            Gate::router(Arc::clone(&protection.access), endpoints.into())
+            Gate::router(Arc::clone(&protection.access), endpoints.into(), &protection.rights)
         }
     };
     // The last layer is the first that a request meets. This limit is for bodies that do not tell their length.

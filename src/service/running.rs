@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use axum::Router;
 use axum_server::Handle;
 use axum_server::accept::Accept;
+use axum_server::tls_rustls::RustlsAcceptor;
 use hyper_util::rt::TokioTimer;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -22,7 +23,7 @@ pub async fn serve(listener: TcpListener, service: Service) -> io::Result<()> {
     listener.set_nonblocking(true)?;
     let limits = service.limits();
     let handle = Handle::new();
-    let mut server = axum_server::from_tcp(listener)?.acceptor(Counting(service.clone())).handle(handle.clone());
+    let mut server = axum_server::from_tcp(listener)?.handle(handle.clone());
     let header_bytes = limits.header_bytes.max(8_192);
     let builder = server.http_builder();
     builder.http1().timer(TokioTimer::new()).header_read_timeout(seconds(limits.header_s)).max_buf_size(header_bytes);
@@ -41,7 +42,12 @@ pub async fn serve(listener: TcpListener, service: Service) -> io::Result<()> {
         tokio::time::sleep(seconds(limits.announce_s)).await;
         handle.graceful_shutdown(Some(seconds(limits.finish_s)));
     });
-    server.serve(router.into_make_service_with_connect_info::<SocketAddr>()).await
+    let application = router.into_make_service_with_connect_info::<SocketAddr>();
+    let counting = Counting(service.clone());
+    match service.certificate.clone() {
+        None => server.acceptor(counting).serve(application).await,
+        Some(config) => server.acceptor(RustlsAcceptor::new(config).acceptor(counting)).serve(application).await,
+    }
 }
 
 /// Takes a connection where its client may have another one; closes it otherwise.

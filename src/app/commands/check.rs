@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 
 use super::check_documents::document;
 use super::simulate::facts;
-use super::{is_package, open_city};
+use super::{is_package, open_city, serve};
 use crate::app::cli::CheckArgs;
 use crate::app::runs::{is_recording, read};
 use crate::import::check::check_tileset;
@@ -38,10 +38,18 @@ impl Problem {
     }
 }
 
+/// Whether it is called as audit logs are; other lines of JSON are sources.
+fn is_audit(path: &Path) -> bool {
+    let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+    name.starts_with("audit") && name.ends_with(".jsonl")
+}
+
 pub fn run(arguments: &CheckArgs) -> Result<ExitCode> {
     let path = &arguments.path;
     let problems = if is_package(path) {
         package(path)?
+    } else if is_audit(path) {
+        serve::check_audit(path)?
     } else if path.extension().is_some_and(|extension| extension == "toml") {
         document(path)?
     } else if is_recording(path) {

@@ -18,6 +18,8 @@ mod serve;
 #[cfg(not(feature = "server"))]
 #[path = "serve_absent.rs"]
 mod serve;
+#[cfg(feature = "server")]
+mod serve_access;
 mod simulate;
 #[cfg(feature = "viewer")]
 mod view;

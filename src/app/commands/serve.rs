@@ -9,12 +9,15 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use tokio::runtime::{Handle, Runtime};
 
+use super::check::Problem;
+use super::serve_access;
 use crate::app::cli::ServeArgs;
 use crate::app::documents::{Documents, environment, read_text};
 use crate::app::serve_pictures;
 use crate::app::serve_stage::ServedStage;
 use crate::app::stage::Stage;
-use crate::platform::{FolderSource, ObjectSource};
+use crate::platform::{FolderSource, ObjectSource, RotatingLines};
+use crate::service::audit::check_chain;
 use crate::service::live::Live;
 use crate::service::{Catalogue, Phase, Published, ServeDocument, Service, read_serve, serve};
 use crate::streaming::ByteSource;
@@ -23,22 +26,44 @@ use crate::streaming::ByteSource;
 const LISTEN: &str = "127.0.0.1:8080";
 
 pub fn run(arguments: &ServeArgs) -> Result<ExitCode> {
+    if arguments.hash_token {
+        return serve_access::print_hash();
+    }
     let document = document(arguments)?;
     let listen = document.listen.as_deref().unwrap_or(LISTEN);
     let listener = TcpListener::bind(listen).with_context(|| format!("cannot listen on {listen}"))?;
+    let folder = serve_access::folder_of(arguments.config.as_ref());
+    let access = serve_access::access(&document, &folder, listener.local_addr()?, arguments.insecure_public)?;
+    let certificate = serve_access::certificate(&document, &folder)?;
     let runtime = Runtime::new().context("cannot start the server's threads")?;
     let catalogue = catalogue(&document, &Catalogue::default(), runtime.handle())?;
-    let service = Service::with(catalogue, &document);
+    let mut service = Service::with(catalogue, &document).protected(access, document.rights.clone())?;
+    if let Some(certificate) = &certificate {
+        service = service.with_certificate(certificate.config());
+    }
     // They are on stage until the end of this function.
     let stages = stages(&document, service.live())?;
     serve_pictures::start(&stages, service.live())?;
-    println!("http://{}/", listener.local_addr()?);
+    println!("{}://{}/", if certificate.is_some() { "https" } else { "http" }, listener.local_addr()?);
     runtime.block_on(async {
+        if let Some(certificate) = certificate {
+            tokio::spawn(serve_access::follow(certificate));
+        }
         tokio::spawn(stop_when_told(service.clone()));
         tokio::spawn(read_again_when_told(service.clone(), arguments.clone()));
         serve(listener, service).await.context("the server stopped")
     })?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The problems of an audit log, over all its files, the oldest first.
+pub fn check_audit(path: &Path) -> Result<Vec<Problem>> {
+    let lines = RotatingLines::read_all(path).with_context(|| path.display().to_string())?;
+    let report = check_chain(lines.iter().map(String::as_str));
+    let told = report.problems.iter().map(|(line, message)| Problem::error(&format!("line {line}: {message}")));
+    let lost =
+        (report.lost > 0).then(|| Problem::warning(&format!("{} lines were lost while it was written", report.lost)));
+    Ok(told.chain(lost).collect())
 }
 
 /// What the file says, and the command line over it.

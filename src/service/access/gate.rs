@@ -1,6 +1,6 @@
 //! The one way in: says who asks, whether they may, and which endpoints answer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -13,7 +13,8 @@ use axum::response::{IntoResponse, Response};
 use tower::ServiceExt;
 
 use super::headers::is_own_name;
-use super::role::{Need, Role, needed};
+use super::rights::RightDocument;
+use super::role::{Need, Role, needed, tells_of_the_whole};
 use super::session::{is_upgrade, must_sign_in};
 use super::{Access, Caller, How};
 use crate::service::audit::Entry;
@@ -23,6 +24,8 @@ use crate::service::{Problem, ProblemKind};
 pub struct Gate {
     access: Arc<Access>,
     endpoints: BTreeMap<Role, Router>,
+    /// Roles that something is withheld from.
+    restricted: BTreeSet<Role>,
 }
 
 /// Who asks, as far as it matters, and which endpoints they get.
@@ -33,8 +36,9 @@ struct Admitted {
 
 impl Gate {
     /// Everything goes through it: what the role table does not know is refused before an endpoint hears of it.
-    pub fn router(access: Arc<Access>, endpoints: BTreeMap<Role, Router>) -> Router {
-        Router::new().fallback(pass).with_state(Arc::new(Self { access, endpoints }))
+    pub fn router(access: Arc<Access>, endpoints: BTreeMap<Role, Router>, rights: &[RightDocument]) -> Router {
+        let restricted = rights.iter().map(|right| right.role).collect();
+        Router::new().fallback(pass).with_state(Arc::new(Self { access, endpoints, restricted }))
     }
 
     async fn admit(&self, parts: &Parts) -> Result<Admitted, (Option<Caller>, Response)> {
@@ -61,6 +65,10 @@ impl Gate {
                 ProblemKind::Forbidden,
                 format!("this takes the role '{}'", need.name()),
             )));
+        }
+        if self.restricted.contains(&caller.role) && tells_of_the_whole(path) {
+            let words = "this tells of a whole scene, and something of it is withheld from you";
+            return Err(refused(Problem::new(ProblemKind::Forbidden, words)));
         }
         self.check_page(parts, Some(caller.how)).map_err(refused)?;
         Ok(Admitted { role: caller.role, caller: Some(caller) })

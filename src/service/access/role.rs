@@ -118,6 +118,27 @@ pub fn needed(method: &Method, path: &str) -> Option<Need> {
     }
 }
 
+/// Families that tell of a whole scene and cannot leave out a part of it.
+const OF_THE_WHOLE: &[&str] = &[
+    "/sta",
+    "/api/live",
+    "/api/history",
+    "/api/indicators",
+    "/api/snapshot.png",
+    "/api/scenes",
+    "/api/alarms",
+    "/api/playback",
+    "/api/screens",
+    "/api/scenarios",
+    "/api/variants",
+];
+
+/// Whether an address tells of a whole scene: whoever something is withheld from gets nothing of it.
+pub fn tells_of_the_whole(path: &str) -> bool {
+    let below = |rest: &str| rest.is_empty() || rest.starts_with('/');
+    OF_THE_WHOLE.iter().any(|family| path.strip_prefix(family).is_some_and(below))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,6 +158,12 @@ mod tests {
         }
         assert_eq!(of(Method::DELETE, "/api/tiles/a"), None);
         assert_eq!(of(Method::CONNECT, "/api/city"), None);
+        for path in ["/api/live", "/api/snapshot.png", "/sta/v1.1/Things"] {
+            assert!(tells_of_the_whole(path), "{path}");
+        }
+        for path in ["/api/city", "/api/tiles/demo", "/ogc/collections", "/api/lively"] {
+            assert!(!tells_of_the_whole(path), "{path}");
+        }
         assert!(Role::Admin > Role::Planner && Role::Operator > Role::Viewer);
         assert!(Role::ALL.iter().all(|role| Role::called(role.name()) == Some(*role)));
     }
