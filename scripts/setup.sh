@@ -81,3 +81,8 @@ if [ "${1:-}" = test ]; then
     "$place/bin/pip" install -q --disable-pip-version-check -r tests/python/requirements.txt
   fi
 fi
+
+# A server that speaks S3, for the test of cities in object stores; goes where cargo installs programs.
+if [ "${1:-}" = test ] && ! command -v s3s-fs >/dev/null && [ -z "${VEDUTA_S3S_FS:-}" ]; then
+  cargo install --locked --debug s3s-fs --version 0.14.1 --features binary
+fi

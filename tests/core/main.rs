@@ -40,6 +40,9 @@ mod service_description;
 mod service_live;
 #[cfg(feature = "server")]
 mod service_live_mqtt;
+mod service_operations;
+#[cfg(feature = "server")]
+mod service_store;
 #[cfg(feature = "server")]
 mod service_ogc;
 #[cfg(feature = "server")]
