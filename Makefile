@@ -25,8 +25,9 @@ goldens:
 bench:
 	cargo run --release --locked -- bench
 
-# Many viewers of a busy scene, and a server that is killed in the middle. Needs mosquitto.
+# Many viewers of a busy scene, and a server that is killed in the middle (needs mosquitto); then tiles that are kept.
 load:
 	scripts/setup.sh test
 	cargo build --release --locked --no-default-features --features server --bin veduta --example serve_load
 	cargo run --release --locked --no-default-features --features server --example serve_load
+	scripts/tile-load.sh
