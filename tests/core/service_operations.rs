@@ -43,12 +43,18 @@ impl ByteSource for Slow {
 fn slow(limits: Limits, delay: Duration) -> (World, String) {
     let quick = catalogue().cities["demo"].clone();
     let files = Arc::new(Slow(FolderSource::new(package()).unwrap(), delay));
-    let published = Published { name: "demo".into(), city: quick.city.clone(), files, version: quick.version.clone() };
+    let (city, version) = (quick.city.clone(), quick.version.clone());
+    let published = Published { name: "demo".into(), city, files, version, selection: None };
     let mut catalogue = Catalogue::default();
     catalogue.cities.insert("demo".to_owned(), Arc::new(published));
     let service = Service::new(catalogue);
     service.limit(limits);
     (World::serving(service), format!("/api/tiles/demo/{}/tileset.json", quick.version))
+}
+
+/// The demo city once more.
+fn copy(to: &Path) {
+    assert!(Command::new("cp").arg("-r").arg(package()).arg(to).status().unwrap().success());
 }
 
 #[test]
@@ -199,7 +205,7 @@ fn a_hangup_reads_everything_again_without_dropping_anybody() {
         std::fs::write(folder.join("serve.toml"), text).unwrap();
     };
     let one = package().display().to_string();
-    std::os::unix::fs::symlink(package(), folder.join("second.city")).unwrap();
+    copy(&folder.join("second.city"));
     document(&format!("'{one}'"), "");
     let mut process = Process::start(folder, &["--config", "serve.toml"], &[]);
     let mut connection = TcpStream::connect(&process.1).unwrap();
@@ -233,7 +239,10 @@ fn what_keeps_it_from_starting_is_one_line() {
     let address = taken.local_addr().unwrap().to_string();
     let line = failure(folder, &["serve", city, "--listen", &address]);
     assert!(line.contains(&format!("cannot listen on {address}")) && line.contains("in use"), "{line}");
-    assert!(failure(folder, &["serve", city, city, "--listen", "127.0.0.1:0"]).contains("two packages"));
+    std::fs::create_dir(folder.join("other")).unwrap();
+    copy(&folder.join("other/demo-small-1.city"));
+    let two = ["serve", city, "other/demo-small-1.city", "--listen", "127.0.0.1:0"];
+    assert!(failure(folder, &two).contains("two packages"));
     assert!(failure(folder, &["serve", "nowhere.city", "--listen", "127.0.0.1:0"]).contains("nowhere.city"));
     std::fs::write(folder.join("serve.toml"), "format_version = 1\nlissten = 'x'\n").unwrap();
     let line = failure(folder, &["serve", "--config", "serve.toml"]);
