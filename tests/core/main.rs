@@ -40,13 +40,13 @@ mod service_description;
 mod service_live;
 #[cfg(feature = "server")]
 mod service_live_mqtt;
-mod service_operations;
-#[cfg(feature = "server")]
-mod service_store;
 #[cfg(feature = "server")]
 mod service_ogc;
+mod service_operations;
 #[cfg(feature = "server")]
 mod service_queries;
+#[cfg(feature = "server")]
+mod service_store;
 #[cfg(feature = "server")]
 mod service_tiles;
 #[cfg(feature = "server")]
