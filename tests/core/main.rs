@@ -42,6 +42,7 @@ mod service_live;
 mod service_live_mqtt;
 #[cfg(feature = "server")]
 mod service_ogc;
+#[cfg(feature = "server")]
 mod service_operations;
 #[cfg(feature = "server")]
 mod service_queries;
