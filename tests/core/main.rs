@@ -35,6 +35,7 @@ mod playback;
 mod scene;
 #[cfg(feature = "server")]
 mod service_access;
+#[cfg(feature = "server")]
 mod service_description;
 #[cfg(feature = "server")]
 mod service_live;
