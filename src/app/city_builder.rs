@@ -85,14 +85,16 @@ fn manifest(draft: &CityDraft, tiling: &TilingReport) -> Manifest {
         sources: draft.sources.clone(),
         ..Manifest::default()
     };
-    let mut bounds = Bounds::EMPTY;
+    let mut extent = Extent::default();
     for object in &draft.objects {
-        bounds = bounds.union(object.bounds());
+        extent.add(&draft.site, object.bounds());
         *manifest.counts.entry(object.class.clone()).or_default() += 1;
         *manifest.cim_levels.entry(format!("CIM{}", object.level as u8)).or_default() += 1;
     }
     manifest.attributes = attributes(&draft.objects);
-    manifest.extent = (!bounds.is_empty()).then(|| extent(&draft.site, bounds));
+    manifest.extent = extent.rounded();
+    manifest.focus = focus(&draft.site, &draft.objects);
+    manifest.ground = draft.ground.as_ref().and_then(|ground| ground_extent(&draft.site, ground));
     manifest
 }
 
@@ -118,18 +120,29 @@ fn attributes(objects: &[CityObject]) -> BTreeMap<String, AttributeSummary> {
     found.into_iter().map(|(name, about)| (name.to_owned(), summary(about))).collect()
 }
 
-/// West, south, east, north in degrees, lowest and highest in metres, to the centimetre.
-fn extent(site: &SiteFrame, bounds: Bounds) -> [f64; 6] {
-    let corner = |i: usize| {
-        let pick = |bit: usize, axis: usize| if i >> bit & 1 == 0 { bounds.min[axis] } else { bounds.max[axis] };
-        site.to_geodetic(SitePoint(glam::DVec3::new(pick(0, 0), pick(1, 1), pick(2, 2))))
-    };
-    let mut all =
-        [f64::INFINITY, f64::INFINITY, f64::NEG_INFINITY, f64::NEG_INFINITY, f64::INFINITY, f64::NEG_INFINITY];
-    for point in (0..8).map(corner) {
-        let (lon, lat) = (point.longitude_rad.to_degrees(), point.latitude_rad.to_degrees());
-        let height = point.ellipsoid_height_m;
-        all = [
+/// West, south, east, north in degrees, lowest and highest in metres above the ellipsoid.
+#[derive(Default)]
+struct Extent(Option<[f64; 6]>);
+
+impl Extent {
+    /// Takes in a box of the site frame. Box by box, since the site's plane leaves the ellipsoid: 10 km away by 8 m.
+    fn add(&mut self, site: &SiteFrame, bounds: Bounds) {
+        if bounds.is_empty() {
+            return;
+        }
+        let (low, high) = (bounds.min, bounds.max);
+        for corner in [low, high.with_z(low.z), high.with_x(low.x).with_z(low.z), low.with_x(high.x)] {
+            self.take(site, corner);
+        }
+        self.take(site, bounds.center().with_z(high.z));
+    }
+
+    fn take(&mut self, site: &SiteFrame, place_in_site: glam::DVec3) {
+        let place = site.to_geodetic(SitePoint(place_in_site));
+        let (lon, lat) = (place.longitude_rad.to_degrees(), place.latitude_rad.to_degrees());
+        let height = place.ellipsoid_height_m;
+        let all = self.0.get_or_insert([lon, lat, lon, lat, height, height]);
+        *all = [
             all[0].min(lon),
             all[1].min(lat),
             all[2].max(lon),
@@ -138,13 +151,77 @@ fn extent(site: &SiteFrame, bounds: Bounds) -> [f64; 6] {
             all[5].max(height),
         ];
     }
-    let round = |value: f64, digits: f64| (value * digits).round() / digits;
-    [
-        round(all[0], 1e7),
-        round(all[1], 1e7),
-        round(all[2], 1e7),
-        round(all[3], 1e7),
-        round(all[4], 1e2),
-        round(all[5], 1e2),
-    ]
+
+    /// To the centimetre.
+    fn rounded(&self) -> Option<[f64; 6]> {
+        let round = |value: f64, digits: f64| (value * digits).round() / digits;
+        let [west, south, east, north, low, high] = self.0?;
+        let degrees = [west, south, east, north].map(|value| round(value, 1e7));
+        Some([degrees[0], degrees[1], degrees[2], degrees[3], round(low, 1e2), round(high, 1e2)])
+    }
+}
+
+/// See [`Manifest::focus`].
+fn focus(site: &SiteFrame, objects: &[CityObject]) -> Option<[f64; 6]> {
+    let mut sides: [Vec<f64>; 6] = Default::default();
+    for bounds in objects.iter().map(CityObject::bounds).filter(|bounds| !bounds.is_empty()) {
+        let place = site.to_geodetic(SitePoint(bounds.center().with_z(bounds.min.z)));
+        let (lon, lat) = (place.longitude_rad.to_degrees(), place.latitude_rad.to_degrees());
+        let foot = place.ellipsoid_height_m;
+        let values = [lon, lat, lon, lat, foot, foot + bounds.size().z];
+        sides.iter_mut().zip(values).for_each(|(side, value)| side.push(value));
+    }
+    let mut found = [0.0; 6];
+    for (number, (side, found)) in sides.iter_mut().zip(&mut found).enumerate() {
+        let out = side.len() / 50;
+        let low = matches!(number, 0 | 1 | 4);
+        let nth = if low { out } else { side.len().checked_sub(1 + out)? };
+        let digits = if number < 4 { 1e7 } else { 1e2 };
+        if side.is_empty() {
+            return None;
+        }
+        *found = (*side.select_nth_unstable_by(nth, f64::total_cmp).1 * digits).round() / digits;
+    }
+    Some(found)
+}
+
+/// The extent of known heights.
+fn ground_extent(site: &SiteFrame, ground: &HeightGrid) -> Option<[f64; 6]> {
+    let mut extent = Extent::default();
+    let size = glam::DVec2::new(ground.columns as f64 - 1.0, ground.rows as f64 - 1.0) * ground.cell_m;
+    for corner in [glam::DVec2::ZERO, size, size.with_x(0.0), size.with_y(0.0)] {
+        extent.take(site, (ground.origin_in_site + corner).extend(0.0));
+    }
+    let known = ground.heights_m.iter().copied().filter(|height| height.is_finite());
+    let (low, high) = known.fold((f32::INFINITY, f32::NEG_INFINITY), |(l, h), height| (l.min(height), h.max(height)));
+    let all = extent.0.as_mut()?;
+    (all[4], all[5]) = (f64::from(low), f64::from(high));
+    if low <= high { extent.rounded() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::geodesy::Geodetic;
+
+    /// Boxes on the ellipsoid up to 12 km away stand at height 0, and one far out at sea does not draw the eye.
+    #[test]
+    fn most_of_a_city_is_found_where_it_stands() {
+        let site = SiteFrame::new(Geodetic::from_degrees(139.7, 35.6, 50.0));
+        let object = |east: f64, north: f64| {
+            let plane = site.to_geodetic(SitePoint(glam::DVec3::new(east, north, 0.0)));
+            let foot = glam::DVec3::new(east, north, -plane.ellipsoid_height_m);
+            let place = Some(Bounds { min: foot - glam::DVec3::X, max: foot + glam::DVec3::new(1.0, 1.0, 20.0) });
+            CityObject { place, ..CityObject::default() }
+        };
+        let mut objects: Vec<CityObject> = (0..100).map(|i| object(f64::from(i) * 120.0, f64::from(i % 10))).collect();
+        objects.push(object(0.0, -60_000.0));
+        let [west, south, east, north, foot, top] = focus(&site, &objects).unwrap();
+        assert!(foot.abs() < 0.02 && (top - 20.0).abs() < 0.02, "{foot} {top}");
+        assert!(south > 35.5999 && north < 35.6011 && west >= 139.7 && east < 139.84, "{west} {south} {east} {north}");
+        let mut all = Extent::default();
+        objects.iter().for_each(|object| all.add(&site, object.bounds()));
+        let [_, south, .., low, _] = all.rounded().unwrap();
+        assert!(south < 35.1 && low.abs() < 0.02, "{south} {low}");
+    }
 }

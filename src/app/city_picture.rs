@@ -3,14 +3,12 @@
 use std::sync::Arc;
 
 use bevy::prelude::*;
-use glam::DVec3;
 use serde::Serialize;
 
 use super::graphics::GraphicsError;
 use super::offscreen::{Offscreen, OffscreenSettings, Picture};
-use crate::engine::city_material::{CityAssets, mesh_gpu_bytes};
-use crate::engine::tiles::{HeldBytes, plain_ground};
-use crate::engine::{CameraView, CityPart, CityStream, Environment, StreamError};
+use super::surroundings::{overview, show_city};
+use crate::engine::{CameraView, CityPart, CityStream, StreamError};
 use crate::quantity::Timestamp;
 use crate::streaming::{ByteSource, SessionSettings};
 
@@ -115,48 +113,6 @@ pub fn draw_city(
     let mut painter = CityPainter::open(source, settings, *view)?;
     let picture = painter.picture()?;
     Ok((picture, painter.stats()))
-}
-
-/// Puts a city into an engine's world: its stream, the place and the time of its sun, and a plain ground: under a city
-/// without terrain, and around a terrain, so that the world does not end where the terrain does.
-pub fn show_city(world: &mut World, stream: CityStream, time: Option<Timestamp>) {
-    let anchor = stream.site().anchor();
-    let bounds = stream.bounds_in_site();
-    let time = time.unwrap_or_else(|| afternoon(anchor.longitude_rad));
-    if let Some(mut environment) = world.get_resource_mut::<Environment>() {
-        environment.anchor = anchor;
-        environment.time = time;
-    }
-    if !bounds.is_empty() {
-        let center = bounds.center().truncate().extend(stream.lowest_ground_m().unwrap_or(bounds.min.z));
-        // The system takes nothing that could be missing.
-        let _ = world.run_system_cached_with(spawn_ground, plain_ground(center));
-    }
-    world.insert_resource(stream);
-}
-
-/// Half past three in the afternoon of the 10th of June 2026 by the sun of the place.
-fn afternoon(longitude_rad: f64) -> Timestamp {
-    let midnight_utc = 1_781_049_600.0;
-    Timestamp::from_seconds(midnight_utc + 15.5 * 3600.0 - longitude_rad.to_degrees() * 240.0)
-}
-
-/// The whole city from the south-west.
-pub fn overview(world: &World) -> CameraView {
-    let bounds = world.get_resource::<CityStream>().map(CityStream::bounds_in_site).filter(|b| !b.is_empty());
-    let Some(bounds) = bounds else { return CameraView::default() };
-    let wide = bounds.size().truncate().max_element();
-    let target = bounds.center().truncate().extend(bounds.min.z);
-    let eye = target + DVec3::new(-0.23, -0.36, 0.17) * wide.max(300.0);
-    CameraView::looking_at(eye, target)
-}
-
-type Ground = (crate::geometry::Mesh, Vec<crate::engine::ObjectLook>, glam::DAffine3);
-
-fn spawn_ground(In((mesh, looks, site_from_content)): In<Ground>, mut assets: CityAssets) {
-    let ground = assets.spawn(&mesh, looks, None, site_from_content);
-    let held = HeldBytes(mesh_gpu_bytes(&mesh));
-    assets.commands.entity(ground).insert((bevy::light::NotShadowCaster, held)).remove::<CityPart>();
 }
 
 fn stats(shell: &mut Offscreen, view: &CityView, seconds: f64) -> RenderStats {

@@ -1,15 +1,14 @@
-//! The shell with a window: the mouse turns, pans and zooms, a click picks, keys play.
+//! The shell with a window: a click selects, keys play.
 
-use bevy::input::mouse::{AccumulatedMouseMotion, AccumulatedMouseScroll};
 use bevy::log::LogPlugin;
 use bevy::prelude::*;
 use bevy::window::{MonitorSelection, PrimaryWindow, WindowMode};
 
-use super::city_picture::{overview, show_city};
+use super::controls::{Clicked, ControlSystems, ControlsPlugin};
 use super::graphics::Adapter;
 use super::stage::SharedStage;
 use super::stage_view::{cue_target, put_on, select, show_stage};
-use crate::engine::picking::pick;
+use super::surroundings::{overview, show_city};
 use crate::engine::{
     CameraView, CityStream, EnginePlugins, EngineSystems, Environment, Flight, SiteCamera, camera_bundle,
 };
@@ -68,9 +67,9 @@ pub fn run(stream: CityStream, settings: DesktopSettings, stage: &SharedStage) -
                 .set(adapter.render_plugin(false))
                 .disable::<LogPlugin>(),
         )
-        .add_plugins(EnginePlugins)
+        .add_plugins((EnginePlugins, ControlsPlugin))
         .add_message::<PlayKey>()
-        .add_systems(Update, (turn_and_pan, zoom, keys, pick_clicked).in_set(EngineSystems::Camera))
+        .add_systems(Update, (keys, select_clicked.after(ControlSystems)).in_set(EngineSystems::Camera))
         .add_systems(Update, play_stage.after(EngineSystems::Camera).before(EngineSystems::Stream));
     show_city(app.world_mut(), stream, None);
     let view = settings.camera.unwrap_or_else(|| overview(app.world()));
@@ -151,58 +150,6 @@ fn seek_by(play: &mut Playback<LivePart>, steps: i64) {
     play.seek(play.timeline().time_of(step));
 }
 
-/// Where the ray through the pointer meets the level of the city's foot: what turns and zooms go about.
-fn pivot(view: &CameraView, ray_in_site: glam::DVec3) -> glam::DVec3 {
-    let down = -ray_in_site.z;
-    let reach = if down > 0.02 { view.place_in_site.z.max(20.0) / down } else { 2000.0 };
-    view.place_in_site + ray_in_site * reach.clamp(5.0, 20_000.0)
-}
-
-fn pointer_ray(window: &Window, view: &CameraView) -> Option<glam::DVec3> {
-    let at = window.cursor_position()?;
-    let (x, y) = (f64::from(at.x / window.width()) * 2.0 - 1.0, 1.0 - f64::from(at.y / window.height()) * 2.0);
-    Some(view.ray_in_site(x, y, f64::from(window.width() / window.height())))
-}
-
-fn turn_and_pan(
-    buttons: Res<ButtonInput<MouseButton>>,
-    motion: Res<AccumulatedMouseMotion>,
-    windows: Query<&Window, With<PrimaryWindow>>,
-    mut commands: Commands,
-    mut cameras: Query<(Entity, &mut SiteCamera)>,
-) {
-    let (Ok(window), Ok((entity, mut camera))) = (windows.single(), cameras.single_mut()) else { return };
-    let moved = motion.delta.as_dvec2() / f64::from(window.height());
-    if moved.length_squared() == 0.0 || !buttons.any_pressed([MouseButton::Left, MouseButton::Right]) {
-        return;
-    }
-    commands.entity(entity).remove::<Flight>();
-    let view = camera.view;
-    let center = pivot(&view, view.forward_in_site());
-    if buttons.pressed(MouseButton::Right) {
-        camera.view = view.orbited(center, moved.x * 3.0, -moved.y * 3.0);
-        return;
-    }
-    let scale = view.place_in_site.distance(center) * 2.0 * (view.vertical_field_of_view_rad * 0.5).tan();
-    let ahead = glam::DVec3::new(view.heading_rad.sin(), view.heading_rad.cos(), 0.0);
-    camera.view.place_in_site += (ahead * moved.y - view.right_in_site() * moved.x) * scale;
-}
-
-fn zoom(
-    scroll: Res<AccumulatedMouseScroll>,
-    windows: Query<&Window, With<PrimaryWindow>>,
-    mut cameras: Query<&mut SiteCamera>,
-) {
-    let (Ok(window), Ok(mut camera)) = (windows.single(), cameras.single_mut()) else { return };
-    if scroll.delta.y == 0.0 {
-        return;
-    }
-    let view = camera.view;
-    let target = pivot(&view, pointer_ray(window, &view).unwrap_or_else(|| view.forward_in_site()));
-    let nearer = 0.85_f64.powf(f64::from(scroll.delta.y.clamp(-4.0, 4.0)));
-    camera.view.place_in_site = target + (view.place_in_site - target) * nearer;
-}
-
 fn keys(
     pressed: Res<ButtonInput<KeyCode>>,
     home: Res<HomeView>,
@@ -242,20 +189,10 @@ fn keys(
     }
 }
 
-/// A click is a press and a release in one place.
-fn pick_clicked(world: &mut World, mut pressed_at: Local<Option<Vec2>>) {
-    let Ok(window) = world.query_filtered::<&Window, With<PrimaryWindow>>().single(world).cloned() else { return };
-    let Some(at) = window.cursor_position() else { return };
-    let buttons = world.resource::<ButtonInput<MouseButton>>();
-    if buttons.just_pressed(MouseButton::Left) {
-        *pressed_at = Some(at);
-    }
-    if !buttons.just_released(MouseButton::Left) || pressed_at.take().is_none_or(|from| from.distance(at) > 3.0) {
-        return;
-    }
-    let Ok(view) = world.query::<&SiteCamera>().single(world).map(|camera| camera.view) else { return };
-    let Some(ray) = pointer_ray(&window, &view) else { return };
-    let picked = pick(world, view.place_in_site, ray, false).map(|picked| picked.row);
+/// Selects what a click was on.
+fn select_clicked(world: &mut World) {
+    let clicks: Vec<Clicked> = world.resource_mut::<Messages<Clicked>>().drain().collect();
+    let Some(Clicked(picked)) = clicks.into_iter().next_back() else { return };
     let stage = world.resource::<Staged>().stage.clone();
-    select(world, &stage.lock(), picked);
+    select(world, &stage.lock(), picked.map(|picked| picked.row));
 }

@@ -7,6 +7,8 @@ pub mod city_picture;
 mod cli;
 mod commands;
 #[cfg(feature = "viewer")]
+mod controls;
+#[cfg(feature = "viewer")]
 pub mod desktop;
 pub mod documents;
 pub mod feeds;
@@ -34,6 +36,8 @@ pub mod serve_stage;
 pub mod stage;
 #[cfg(feature = "viewer")]
 pub mod stage_view;
+#[cfg(feature = "viewer")]
+pub mod surroundings;
 
 use std::process::ExitCode;
 

@@ -55,6 +55,26 @@ impl CameraView {
         Self { place_in_site: bounds_in_site.center() - view.forward_in_site() * distance, ..view }
     }
 
+    /// This view moved so that a box just fits into a picture of so many times its height in width, heading and pitch as
+    /// they are.
+    pub fn containing(&self, bounds_in_site: Bounds, aspect: f64) -> Self {
+        let tan = (self.vertical_field_of_view_rad * 0.5).tan() * 0.94;
+        let (low, high) = (bounds_in_site.min, bounds_in_site.max);
+        let (right, up, forward) = (self.right_in_site(), self.up_in_site(), self.forward_in_site());
+        // Each corner keeps the eye, in axes of the picture, behind four planes: x and y are where opposite ones meet.
+        let (mut sides, mut heights) = ([f64::NEG_INFINITY; 2], [f64::NEG_INFINITY; 2]);
+        for i in 0..8 {
+            let pick = |bit: u32, a: f64, b: f64| if i >> bit & 1 == 0 { a } else { b };
+            let corner = DVec3::new(pick(0, low.x, high.x), pick(1, low.y, high.y), pick(2, low.z, high.z));
+            let (x, y, z) = (corner.dot(right), corner.dot(up), corner.dot(forward));
+            sides = [sides[0].max(x / (tan * aspect) - z), sides[1].max(-x / (tan * aspect) - z)];
+            heights = [heights[0].max(y / tan - z), heights[1].max(-y / tan - z)];
+        }
+        let (x, y) = ((sides[0] - sides[1]) * 0.5 * tan * aspect, (heights[0] - heights[1]) * 0.5 * tan);
+        let behind = ((sides[0] + sides[1]) * 0.5).max((heights[0] + heights[1]) * 0.5);
+        Self { place_in_site: right * x + up * y - forward * (behind + 20.0), ..*self }
+    }
+
     /// Unit vector into the picture, site axes.
     pub fn forward_in_site(&self) -> DVec3 {
         let (sin_heading, cos_heading) = self.heading_rad.sin_cos();
@@ -195,5 +215,30 @@ mod tests {
         assert!(flight.view().place_in_site.distance(to.place_in_site) < 1e-9);
         let middle = from.between(&to, 0.5).heading_rad;
         assert!((middle - 6.29).abs() < 0.01, "{middle}");
+    }
+
+    /// All of the box is in the picture, and it touches two opposite borders of it.
+    #[test]
+    fn a_box_just_fits() {
+        let boxes = [
+            (DVec3::new(-8000.0, -14000.0, -40.0), DVec3::new(9000.0, 12000.0, 330.0)),
+            (DVec3::ZERO, DVec3::splat(30.0)),
+        ];
+        for (min, max) in boxes {
+            let view = CameraView { heading_rad: 0.6, pitch_rad: -0.4, ..CameraView::default() };
+            let view = view.containing(Bounds { min, max }, 1.6);
+            let tan = (view.vertical_field_of_view_rad * 0.5).tan();
+            let mut reach = [0.0_f64; 2];
+            for i in 0..8 {
+                let pick = |bit: u32, axis: usize| if i >> bit & 1 == 0 { min[axis] } else { max[axis] };
+                let arm = DVec3::new(pick(0, 0), pick(1, 1), pick(2, 2)) - view.place_in_site;
+                let depth = arm.dot(view.forward_in_site());
+                assert!(depth > 1.0);
+                reach[0] = reach[0].max(arm.dot(view.right_in_site()).abs() / (depth * tan * 1.6));
+                reach[1] = reach[1].max(arm.dot(view.up_in_site()).abs() / (depth * tan));
+            }
+            let most = reach[0].max(reach[1]);
+            assert!(most < 1.0 && most > 0.4, "{reach:?}");
+        }
     }
 }

@@ -102,8 +102,16 @@ pub struct Label {
 #[derive(Resource)]
 struct Face(Handle<Font>);
 
+/// Above the labels.
 #[derive(Component)]
-struct OverlayRoot;
+struct PanelRoot;
+
+#[derive(Component)]
+struct LabelRoot;
+
+/// Where the panels stood in the last frame that laid them out.
+#[derive(Resource, Default)]
+struct PanelPlaces(Vec<Rect>);
 
 /// A card that labels keep away from.
 #[derive(Component)]
@@ -144,8 +152,10 @@ impl Plugin for OverlayPlugin {
         // The bytes of the program and the copy that the text engine reads.
         app.world_mut().spawn(HeldBytes(FONT.len() * 2));
         app.init_resource::<Overlay>()
+            .init_resource::<PanelPlaces>()
             .insert_resource(Face(face))
-            .add_systems(PostUpdate, (scale, rebuild, place_labels).chain().before(bevy::ui::UiSystems::Prepare));
+            .add_systems(PostUpdate, (scale, rebuild, place_labels).chain().before(bevy::ui::UiSystems::Prepare))
+            .add_systems(PostUpdate, find_panels.after(bevy::ui::UiSystems::PostLayout));
     }
 }
 
@@ -158,35 +168,34 @@ fn scale(cameras: Query<&Camera, With<SiteCamera>>, mut scale: ResMut<UiScale>) 
     }
 }
 
-fn rebuild(mut commands: Commands, overlay: Res<Overlay>, face: Res<Face>, old: Query<Entity, With<OverlayRoot>>) {
-    if !overlay.is_changed() {
+/// Makes what has changed anew: a clock that goes on leaves the labels where they are.
+fn rebuild(
+    mut commands: Commands,
+    overlay: Res<Overlay>,
+    face: Res<Face>,
+    old: Query<(Entity, Has<LabelRoot>), Or<(With<PanelRoot>, With<LabelRoot>)>>,
+    mut shown: Local<Option<Overlay>>,
+) {
+    if !overlay.is_changed() || shown.as_ref() == Some(&*overlay) {
         return;
     }
-    old.iter().for_each(|root| commands.entity(root).despawn());
+    let words = Words { face: face.0.clone() };
     let root = Node { width: percent(100), height: percent(100), position_type: PositionType::Absolute, ..default() };
-    commands.spawn((OverlayRoot, root)).with_children(|screen| {
-        let words = Words { face: face.0.clone() };
-        overlay.labels.iter().enumerate().for_each(|(order, label)| words.label(screen, label, order));
-        words.indicators(screen, &overlay.indicators);
-        words.alarms(screen, &overlay.alarms);
-        if let Some(panel) = &overlay.panel {
-            words.panel(screen, panel);
-        }
-        if let Some(message) = &overlay.message {
-            let mut at = card(px(16), Val::Auto);
-            at.left = percent(25);
-            at.width = percent(50);
-            at.align_items = AlignItems::Center;
-            glass(screen, at, |banner| words.line(banner, message, 18.0, INK));
-        }
-        if let Some(bar) = &overlay.time_bar {
-            words.time_bar(screen, bar);
-        }
-        if !overlay.attribution.is_empty() {
-            let at = Node { position_type: PositionType::Absolute, right: px(10), bottom: px(6), ..default() };
-            screen.spawn(at).with_children(|corner| words.line(corner, &overlay.attribution, 11.0, FAINT));
-        }
-    });
+    let labels_differ = shown.as_ref().is_none_or(|shown| shown.labels != overlay.labels);
+    let labels = overlay.labels.clone();
+    let before = shown.replace(overlay.clone());
+    let panels_differ = before.is_none_or(|before| Overlay { labels, ..before } != *overlay);
+    for (entity, _) in old.iter().filter(|(_, labels)| if *labels { labels_differ } else { panels_differ }) {
+        commands.entity(entity).despawn();
+    }
+    if labels_differ {
+        commands.spawn((LabelRoot, root.clone(), GlobalZIndex(-1))).with_children(|screen| {
+            overlay.labels.iter().enumerate().for_each(|(order, label)| words.label(screen, label, order));
+        });
+    }
+    if panels_differ {
+        commands.spawn((PanelRoot, root)).with_children(|screen| words.panels(screen, &overlay));
+    }
 }
 
 /// A card that hangs `top` from above and `right` from the right.
@@ -225,16 +234,51 @@ impl Words {
         parent.spawn(self.text(text, size, color));
     }
 
+    fn panels(&self, screen: &mut ChildSpawnerCommands, overlay: &Overlay) {
+        self.indicators(screen, &overlay.indicators);
+        self.alarms(screen, &overlay.alarms);
+        if let Some(panel) = &overlay.panel {
+            self.panel(screen, panel);
+        }
+        if let Some(message) = &overlay.message {
+            // Between what stands at the left and at the right, under the figures.
+            let mut at = card(px(if overlay.indicators.is_empty() { 16 } else { 104 }), percent(25));
+            at.left = percent(25);
+            if !overlay.alarms.is_empty() {
+                at.left = px(462);
+            }
+            if overlay.panel.is_some() {
+                at.right = px(342);
+            }
+            at.align_items = AlignItems::Center;
+            glass(screen, at, |banner| self.line(banner, message, 18.0, INK));
+        }
+        if let Some(bar) = &overlay.time_bar {
+            self.time_bar(screen, bar);
+        }
+        if !overlay.attribution.is_empty() {
+            let at = Node { position_type: PositionType::Absolute, right: px(10), bottom: px(6), ..default() };
+            screen.spawn(at).with_children(|corner| self.line(corner, &overlay.attribution, 11.0, FAINT));
+        }
+    }
+
+    /// Words that may be one long sign without a space, such as an identifier: broken where the room ends.
+    fn broken(&self, parent: &mut ChildSpawnerCommands, text: &str, size: f32, color: Color) {
+        let fits = Node { min_width: px(0), flex_shrink: 1.0, ..default() };
+        let breaks = TextLayout::linebreak(LineBreak::WordOrCharacter);
+        parent.spawn((self.text(text, size, color), breaks, fits));
+    }
+
     fn panel(&self, screen: &mut ChildSpawnerCommands, panel: &ObjectPanel) {
         let node = Node { width: px(310), ..card(px(16), px(16)) };
         glass(screen, node, |card| {
-            self.line(card, &panel.title, 18.0, INK);
-            self.line(card, &panel.subtitle, 12.0, ACCENT);
+            self.broken(card, &panel.title, 18.0, INK);
+            self.broken(card, &panel.subtitle, 12.0, ACCENT);
             for (name, value) in &panel.rows {
                 let row = Node { justify_content: JustifyContent::SpaceBetween, column_gap: px(12), ..default() };
                 card.spawn(row).with_children(|row| {
                     self.line(row, name, 12.5, FAINT);
-                    self.line(row, value, 12.5, INK);
+                    self.broken(row, value, 12.5, INK);
                 });
             }
         });
@@ -339,23 +383,29 @@ fn written_width(text: &str) -> f32 {
     text.chars().map(|c| if c < '\u{2e80}' { 7.2 } else { 13.0 }).sum()
 }
 
-/// Labels are projected in double precision, hidden behind the camera, and left out where one that comes before them in
-/// the list, or a panel (where it stood in the last frame), stands in their way.
-fn place_labels(
-    cameras: Query<(&SiteCamera, &Camera)>,
-    scale: Res<UiScale>,
-    panels: Query<(&ComputedNode, &UiGlobalTransform), With<Panel>>,
-    mut labels: Query<(&LabelNode, &mut Node)>,
-) {
-    let Some((camera, target)) = cameras.iter().next() else { return };
-    let Some(size) = target.logical_target_size().map(|size| size / scale.0) else { return };
-    let half = (camera.view.vertical_field_of_view_rad * 0.5).tan();
+/// Notes where the panels stand, for the labels of the next frame.
+fn find_panels(panels: Query<(&ComputedNode, &UiGlobalTransform), With<Panel>>, mut places: ResMut<PanelPlaces>) {
     let rect = |(node, place): (&ComputedNode, &UiGlobalTransform)| {
         // The node's factor has the scale of the interface in it.
         let factor = node.inverse_scale_factor;
         Rect::from_center_size(place.translation * factor, node.size * factor)
     };
-    let mut taken: Vec<Rect> = panels.iter().map(rect).collect();
+    places.0.clear();
+    places.0.extend(panels.iter().map(rect));
+}
+
+/// Labels are projected in double precision, hidden behind the camera, and left out where one that comes before them in
+/// the list, or a panel (where it stood in the last frame), stands in their way.
+fn place_labels(
+    cameras: Query<(&SiteCamera, &Camera)>,
+    scale: Res<UiScale>,
+    panels: Res<PanelPlaces>,
+    mut labels: Query<(&LabelNode, &mut Node)>,
+) {
+    let Some((camera, target)) = cameras.iter().next() else { return };
+    let Some(size) = target.logical_target_size().map(|size| size / scale.0) else { return };
+    let half = (camera.view.vertical_field_of_view_rad * 0.5).tan();
+    let mut taken = panels.0.clone();
     let mut listed: Vec<(&LabelNode, Mut<Node>)> = labels.iter_mut().collect();
     listed.sort_by_key(|(label, _)| label.order);
     for (label, mut node) in listed {
@@ -366,7 +416,7 @@ fn place_labels(
         let center = (f64::from(size.x) + x) as f32 * 0.5;
         let top = (f64::from(size.y) - y) as f32 * 0.5 - LABEL_STEM_PX - LABEL_HEIGHT_PX;
         let plate = Rect::new(center - label.width * 0.5, top, center + label.width * 0.5, top + LABEL_HEIGHT_PX);
-        let free = depth > 1.0 && taken.iter().all(|other| other.intersect(plate).is_empty());
+        let free = depth > 1.0 && top > 2.0 && taken.iter().all(|other| other.intersect(plate).is_empty());
         if free {
             taken.push(plate);
         }

@@ -25,6 +25,14 @@ pub struct Manifest {
     /// that are somewhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub extent: Option<[f64; 6]>,
+    /// Where most objects are: west, south, east, north in degrees, lowest foot and highest top in metres above the
+    /// ellipsoid, each without the one object in fifty that is farthest out. What a first view shows, and how high a plain
+    /// ground lies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub focus: Option<[f64; 6]>,
+    /// The extent of the terrain; absent where `terrain/` is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ground: Option<[f64; 6]>,
     /// Objects in all.
     pub objects: u64,
     /// Triangles of the finest tiles.

@@ -1,8 +1,8 @@
 //! Picking, highlight and what is written over the picture, with Chinese and Japanese words.
 
 use glam::DVec3;
-use veduta::app::city_picture::show_city;
 use veduta::app::offscreen::{Offscreen, OffscreenSettings};
+use veduta::app::surroundings::show_city;
 use veduta::engine::city_material::ObjectFlags;
 use veduta::engine::overlay::{AlarmLine, IndicatorCard, Label, ObjectPanel, Overlay, Severity, TimeBar};
 use veduta::engine::picking::{Pick, pick};

@@ -1,33 +1,38 @@
 //! A plain ground for cities that come without terrain: a disc that follows the curve of the earth.
 
-use glam::{DAffine3, DVec3, Vec3};
+use glam::{DAffine3, DVec2, DVec3, Vec3};
 
 use crate::engine::city_material::{ObjectFlags, ObjectLook};
-use crate::geodesy::WGS84_SEMI_MAJOR_AXIS_M;
+use crate::geodesy::{SiteFrame, SitePoint};
 use crate::geometry::Mesh;
 
-const RINGS: u32 = 24;
+const RINGS: u32 = 64;
 const SECTORS: u32 = 96;
-const RADIUS_M: f32 = 120_000.0;
+const RADIUS_M: f64 = 120_000.0;
 /// Below the lowest object, so that footprints do not flicker on it.
 const BELOW_M: f64 = 0.4;
 
-/// The disc, its look, and where it stands: around `center_in_site`, whose z is the lowest point of the city.
-pub fn plain_ground(center_in_site: DVec3) -> (Mesh, Vec<ObjectLook>, DAffine3) {
+/// The disc, its look, and where it stands: around a place on the site's plane, `height_m` above the ellipsoid everywhere.
+pub fn plain_ground(site: &SiteFrame, center_in_site: DVec2, height_m: f64) -> (Mesh, Vec<ObjectLook>, DAffine3) {
     let mut mesh = Mesh::default();
-    let mut add = |place: Vec3| {
-        mesh.positions.push(place);
+    // Up and the site's z differ by the angle to the anchor: a millimetre of height at the horizon.
+    let level = |place: DVec2| {
+        let plane = site.to_geodetic(SitePoint(place.extend(0.0)));
+        place.extend(height_m - BELOW_M - plane.ellipsoid_height_m)
+    };
+    let center = level(center_in_site);
+    let mut add = |place: DVec3| {
+        mesh.positions.push((place - center).as_vec3());
         mesh.normals.push(Vec3::Z);
         mesh.feature_ids.push(0);
     };
-    add(Vec3::ZERO);
+    add(center);
     for ring in 1..=RINGS {
-        let share = ring as f32 / RINGS as f32;
+        let share = f64::from(ring) / f64::from(RINGS);
         let radius = RADIUS_M * share * share * share;
-        let drop = radius * radius / (2.0 * WGS84_SEMI_MAJOR_AXIS_M as f32);
         for sector in 0..SECTORS {
-            let (sin, cos) = (std::f32::consts::TAU * sector as f32 / SECTORS as f32).sin_cos();
-            add(Vec3::new(radius * cos, radius * sin, -drop));
+            let turn = std::f64::consts::TAU * f64::from(sector) / f64::from(SECTORS);
+            add(level(center_in_site + DVec2::from_angle(turn) * radius));
         }
     }
     for sector in 0..SECTORS {
@@ -51,16 +56,24 @@ pub fn plain_ground(center_in_site: DVec3) -> (Mesh, Vec<ObjectLook>, DAffine3) 
         base_m: -1000.0,
         ..ObjectLook::default()
     };
-    (mesh, vec![look], DAffine3::from_translation(center_in_site - DVec3::Z * BELOW_M))
+    (mesh, vec![look], DAffine3::from_translation(center))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::geodesy::Geodetic;
 
+    /// Everywhere as high above the ellipsoid, also where the middle is not the anchor.
     #[test]
-    fn all_triangles_face_up() {
-        let (mesh, _, _) = plain_ground(DVec3::ZERO);
+    fn it_follows_the_curve_and_faces_up() {
+        let site = SiteFrame::new(Geodetic::from_degrees(139.75, 35.68, 40.0));
+        let (mesh, _, site_from_mesh) = plain_ground(&site, DVec2::new(9_000.0, -14_000.0), 3.0);
+        for position in &mesh.positions {
+            let place = site_from_mesh.transform_point3(position.as_dvec3());
+            let height = site.to_geodetic(SitePoint(place)).ellipsoid_height_m;
+            assert!((height - 3.0 + BELOW_M).abs() < 0.05, "{place}: {height}");
+        }
         for t in mesh.indices.chunks_exact(3) {
             let [a, b, c] = [t[0], t[1], t[2]].map(|i| mesh.positions[i as usize]);
             assert!((b - a).cross(c - a).z > 0.0);

@@ -9,19 +9,21 @@ mod decode;
 mod drape;
 mod ground;
 mod style;
+mod tasks;
 mod tileset;
 
 pub use added::{AddedObjects, AddedPart};
 pub use decode::{NO_OBJECT, PartObjects};
 pub use ground::plain_ground;
 pub use style::{ObjectChange, ObjectChanges, ObjectLooks};
+pub use tasks::{FetchFailure, TileFetcher};
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, mpsc};
 
 use bevy::prelude::*;
 use bevy::tasks::{AsyncComputeTaskPool, IoTaskPool};
-use glam::{DAffine3, DVec3};
+use glam::DAffine3;
 
 use super::city_material::{CityAssets, mesh_box};
 use super::{EngineSystems, SiteCamera};
@@ -79,7 +81,7 @@ struct Tree {
 #[derive(Resource)]
 pub struct CityStream {
     session: Session,
-    source: Arc<dyn ByteSource>,
+    fetcher: Arc<dyn TileFetcher>,
     trees: Vec<Tree>,
     held: BTreeMap<ResourceId, (usize, Held)>,
     trees_of_fetches: BTreeMap<ResourceId, usize>,
@@ -88,7 +90,6 @@ pub struct CityStream {
     manifest: Manifest,
     problems: Vec<String>,
     still_frames: usize,
-    lowest_ground_m: Option<f64>,
 }
 
 /// On an entity that is no tile: bytes that it takes, which the city's budget counts too.
@@ -101,13 +102,23 @@ const STILL_FRAMES: usize = 3;
 impl CityStream {
     /// Opens a package: reads its manifest and its tilesets' roots.
     pub fn open(source: Arc<dyn ByteSource>, settings: SessionSettings) -> Result<Self, StreamError> {
-        let text = source.read("city.toml", None)?;
+        Self::fetched_by(Arc::new(tasks::FromSource(source.clone())), &*source, settings)
+    }
+
+    /// Opens a package whose first files (`city.toml`, `tileset.json`, `terrain/tileset.json`) are in `first`, and whose others
+    /// a fetcher brings.
+    pub fn fetched_by(
+        fetcher: Arc<dyn TileFetcher>,
+        first: &dyn ByteSource,
+        settings: SessionSettings,
+    ) -> Result<Self, StreamError> {
+        let text = first.read(Manifest::NAME, None)?;
         let text = String::from_utf8_lossy(&text);
         let manifest = Manifest::read(&text).map_err(|e| StreamError::Manifest(e.to_string()))?;
         let (sender, answers) = mpsc::channel();
         let mut stream = Self {
             session: Session::new(settings),
-            source,
+            fetcher,
             trees: Vec::new(),
             held: BTreeMap::new(),
             trees_of_fetches: BTreeMap::new(),
@@ -116,21 +127,17 @@ impl CityStream {
             manifest,
             problems: Vec::new(),
             still_frames: 0,
-            lowest_ground_m: None,
         };
-        stream.add_tileset("", false)?;
+        stream.add_tileset(first, "", false)?;
         if stream.manifest.terrain {
-            stream.add_tileset("terrain/", true)?;
+            stream.add_tileset(first, "terrain/", true)?;
         }
         Ok(stream)
     }
 
-    fn add_tileset(&mut self, folder: &str, ground: bool) -> Result<(), StreamError> {
-        let bytes = self.source.read(&format!("{folder}tileset.json"), None)?;
+    fn add_tileset(&mut self, first: &dyn ByteSource, folder: &str, ground: bool) -> Result<(), StreamError> {
+        let bytes = first.read(&format!("{folder}tileset.json"), None)?;
         let set = tileset::read(&bytes, folder, &self.site())?;
-        if ground && let Some(shape) = set.tree.shape(set.tree.root()) {
-            self.lowest_ground_m = Some(shape.volume.center_in_site().z - shape.volume.reach_m(DVec3::Z));
-        }
         self.session.add_tree(set.tree)?;
         self.trees.push(Tree { site_from_tile: set.site_from_tile, subtree_levels: set.subtree_levels, ground });
         Ok(())
@@ -146,9 +153,11 @@ impl CityStream {
         self.manifest.site()
     }
 
-    /// The least box around the city, site frame; empty where the package does not say.
-    pub fn bounds_in_site(&self) -> Bounds {
-        let Some([west, south, east, north, low, high]) = self.manifest.extent else { return Bounds::EMPTY };
+    /// The box around most of the city, or around its terrain where it has no objects, site frame; empty where the package
+    /// does not say.
+    pub fn focus_in_site(&self) -> Bounds {
+        let said = self.manifest.focus.or(self.manifest.extent).or(self.manifest.ground);
+        let Some([west, south, east, north, low, high]) = said else { return Bounds::EMPTY };
         let site = self.site();
         let corner =
             |longitude, latitude, height| site.from_geodetic(Geodetic::from_degrees(longitude, latitude, height)).0;
@@ -156,9 +165,10 @@ impl CityStream {
         Bounds::around(sides.iter().flat_map(|&(lon, lat)| [corner(lon, lat, low), corner(lon, lat, high)]))
     }
 
-    /// Below every point of the package's terrain, height in the site frame; `None` where it has none.
-    pub fn lowest_ground_m(&self) -> Option<f64> {
-        self.lowest_ground_m
+    /// Where a plain ground lies: below every point of the terrain, or at the feet of the city where there is none, metres
+    /// above the ellipsoid; `None` where the package does not say.
+    pub fn foot_m(&self) -> Option<f64> {
+        self.manifest.ground.or(self.manifest.focus).or(self.manifest.extent).map(|extent| extent[4])
     }
 
     /// Figures of the session now.
@@ -185,10 +195,15 @@ impl CityStream {
         match command {
             Command::Fetch { resource, tree, name, max_bytes } => {
                 self.trees_of_fetches.insert(resource, tree);
-                let (source, sender) = (self.source.clone(), self.sender.clone());
-                IoTaskPool::get()
-                    .spawn(async move { drop(sender.send(fetch(&*source, resource, &name, max_bytes))) })
-                    .detach();
+                let (bytes, sender) = (self.fetcher.fetch(name, max_bytes), self.sender.clone());
+                let answer = async move {
+                    match bytes.await {
+                        Ok(bytes) => Answer::Fetched(resource, bytes),
+                        Err(FetchFailure::TooLarge(size)) => Answer::TooLarge(resource, size),
+                        Err(FetchFailure::Failed(cause)) => Answer::FetchFailed(resource, cause),
+                    }
+                };
+                IoTaskPool::get().spawn(async move { drop(sender.send(answer.await)) }).detach();
             }
             Command::Decode { resource, part, max_bytes } => self.decode(resource, part, max_bytes),
             Command::Show(resource) => self.set_visible(resource, Visibility::Inherited, commands),
@@ -241,18 +256,6 @@ impl CityStream {
         if let Err(error) = self.session.handle(event) {
             self.problems.push(error.to_string());
         }
-    }
-}
-
-fn fetch(source: &dyn ByteSource, resource: ResourceId, name: &str, max_bytes: u64) -> Answer {
-    match source.size(name) {
-        Ok(size) if size > max_bytes => return Answer::TooLarge(resource, size),
-        Ok(_) => {}
-        Err(error) => return Answer::FetchFailed(resource, error.to_string()),
-    }
-    match source.read(name, None) {
-        Ok(bytes) => Answer::Fetched(resource, bytes),
-        Err(error) => Answer::FetchFailed(resource, error.to_string()),
     }
 }
 

@@ -21,11 +21,14 @@ struct Cell {
     /// Place times area.
     moment: DVec2,
     foot_m: f64,
+    /// The largest object: what the block looks like, and what is picked.
+    largest: (f64, usize),
 }
 
 /// One block for each square cell of `cell_m` in which objects are left out: it has the area that they cover, their mean
-/// height, and stands in their middle, on the lowest of their feet.
-pub fn blocks<'i>(left_out: impl Iterator<Item = &'i Item>, cell_m: f64) -> Vec<Prism> {
+/// height, and stands in their middle, on the lowest of their feet. With it the number of the largest of them, whose part it
+/// is: a block is coloured, hidden and picked as that one.
+pub fn blocks<'i>(left_out: impl Iterator<Item = &'i Item>, cell_m: f64) -> Vec<(usize, Prism)> {
     let mut cells: BTreeMap<(i64, i64), Cell> = BTreeMap::new();
     for item in left_out {
         let (size, place) = (item.bounds.size(), item.bounds.center().truncate());
@@ -41,9 +44,13 @@ pub fn blocks<'i>(left_out: impl Iterator<Item = &'i Item>, cell_m: f64) -> Vec<
         cell.volume_m3 += area * size.z;
         cell.moment += place * area;
         cell.foot_m = cell.foot_m.min(item.bounds.min.z);
+        let volume = area * size.z;
+        if volume > cell.largest.0 || (volume == cell.largest.0 && item.object < cell.largest.1) {
+            cell.largest = (volume, item.object);
+        }
     }
     let least = LEAST_COVER * cell_m * cell_m;
-    cells.into_values().filter(|cell| cell.area_m2 >= least).map(|cell| cell.block(cell_m)).collect()
+    cells.into_values().filter(|cell| cell.area_m2 >= least).map(|cell| (cell.largest.1, cell.block(cell_m))).collect()
 }
 
 impl Cell {

@@ -16,11 +16,6 @@ const STEP_PART: f64 = 0.01;
 const LEAF_STEP_M: f64 = 0.05;
 /// Edge of the cells whose small objects one block stands for, as a part of the geometric error: about eight pixels.
 const CELL_PART: f64 = 0.5;
-/// Features that the blocks of a tile share: enough for their tints to differ, few enough to cost nothing.
-const BLOCK_FEATURES: usize = 7;
-/// The row of features that are no object of the table.
-const NO_OBJECT: u32 = u32::MAX;
-
 /// A tile's bytes and what is in them.
 pub struct Encoded {
     pub bytes: Vec<u8>,
@@ -59,12 +54,10 @@ impl Source<'_> {
                 if node.is_leaf { None } else { coarser(&lod.shape, lod.shape.bounds(), error_m * DETAIL_PART) };
             tessellator.add(stand_in.as_ref().unwrap_or(&lod.shape), id as u32);
         }
-        let blocks = blocks(self.pyramid.left_out(node), error_m * CELL_PART);
-        let block = CityObject { class: "Building".to_owned(), ..CityObject::default() };
-        let first = objects.len();
-        objects.resize(first + blocks.len().min(BLOCK_FEATURES), (&block, NO_OBJECT));
-        for (number, prism) in blocks.into_iter().enumerate() {
-            tessellator.add(&Shape::Prisms(vec![prism]), (first + number % BLOCK_FEATURES) as u32);
+        for (object, prism) in blocks(self.pyramid.left_out(node), error_m * CELL_PART) {
+            let Some(stands_for) = self.objects.get(object) else { continue };
+            tessellator.add(&Shape::Prisms(vec![prism]), objects.len() as u32);
+            objects.push((stands_for, (self.rows)(object)));
         }
         let degenerate = tessellator.degenerate();
         let mesh = tessellator.finish();

@@ -5,7 +5,7 @@
 //!
 //! An object lies in the leaf that holds the middle of its box. An inner tile replaces its children in the distance: it
 //! keeps the largest objects of its area, simplified, as many as the level's share of the bytes allows; for the others stand
-//! blocks (`blocks`), which belong to no row of the object table (`object` is 4294967295).
+//! blocks (`blocks`), each as a feature of the largest object that it stands for.
 
 mod attributes;
 mod blocks;

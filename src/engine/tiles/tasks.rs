@@ -1,0 +1,38 @@
+//! Who brings the bytes of tiles: a seam, because a browser has no threads that could wait.
+
+use std::sync::Arc;
+
+use bevy::tasks::BoxedFuture;
+
+use crate::streaming::ByteSource;
+
+/// Why the bytes of a tile are not there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FetchFailure {
+    /// It has so many bytes, more than there is room for.
+    TooLarge(u64),
+    /// They did not come; trying again may help.
+    Failed(String),
+}
+
+/// Brings the bytes of files, beside the frame.
+pub trait TileFetcher: Send + Sync {
+    /// The bytes of `name`, `max_bytes` at most.
+    fn fetch(&self, name: String, max_bytes: u64) -> BoxedFuture<'static, Result<Vec<u8>, FetchFailure>>;
+}
+
+/// From a source that is read on a task thread.
+pub(super) struct FromSource(pub Arc<dyn ByteSource>);
+
+impl TileFetcher for FromSource {
+    fn fetch(&self, name: String, max_bytes: u64) -> BoxedFuture<'static, Result<Vec<u8>, FetchFailure>> {
+        let source = self.0.clone();
+        Box::pin(async move {
+            let failed = |error: crate::streaming::ByteSourceError| FetchFailure::Failed(error.to_string());
+            match source.size(&name).map_err(failed)? {
+                size if size > max_bytes => Err(FetchFailure::TooLarge(size)),
+                _ => source.read(&name, None).map_err(failed),
+            }
+        })
+    }
+}
