@@ -8,7 +8,7 @@ demo:
 
 test: lint
 	cargo test --release --locked
-	cargo test --release --locked --no-default-features --lib --test core
+	cargo test --release --locked --no-default-features --features server --lib --test core
 
 # Formatting, lints as errors in every supported combination of features, and the core for the browser.
 lint:
@@ -16,6 +16,7 @@ lint:
 	cargo fmt --check
 	cargo clippy --release --locked --all-targets
 	cargo clippy --release --locked --all-targets --no-default-features
+	cargo clippy --release --locked --all-targets --no-default-features --features server
 	scripts/check-wasm.sh
 
 # Draws the golden pictures anew. Look at each of them before you commit, and say in the commit why it changed.

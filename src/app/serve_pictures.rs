@@ -6,7 +6,8 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use anyhow::Result;
 use tokio::sync::oneshot;
 
-use super::commands::{camera_of, compute_runs};
+use super::commands::play::compute_runs;
+use super::commands::render::camera_of;
 use super::documents::Documents;
 use super::scene_picture::ScenePainter;
 use super::serve_stage::ServedStage;

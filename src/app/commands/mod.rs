@@ -8,11 +8,11 @@ mod import;
 mod import_plan;
 mod info;
 mod places;
-mod play;
+pub(super) mod play;
 mod query;
 mod rasters;
 #[cfg(feature = "viewer")]
-mod render;
+pub(super) mod render;
 #[cfg(feature = "server")]
 mod serve;
 #[cfg(not(feature = "server"))]
@@ -34,11 +34,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-
-#[cfg(feature = "viewer")]
-pub(super) use play::compute_runs;
-#[cfg(feature = "viewer")]
-pub(super) use render::camera_of;
 
 use super::cli::Command;
 use crate::package::{City, Manifest};
