@@ -8,6 +8,7 @@ use veduta::app::city_picture::{CityView, RenderStats, draw_city};
 use veduta::app::offscreen::{OffscreenSettings, Picture};
 use veduta::engine::CameraView;
 use veduta::geodesy::SitePoint;
+use veduta::geometry::Bounds;
 use veduta::import::demo::{DemoCity, DemoSize};
 use veduta::import::tiler::{TilerOptions, tile_city};
 use veduta::package::Manifest;
@@ -25,7 +26,14 @@ pub fn demo() -> Arc<dyn ByteSource> {
     let mut files = BTreeMap::new();
     let report = tile_city(&objects, &|i| i as u32, &site, &TilerOptions::default(), &mut files).unwrap();
     let bounds = report.bounds_in_site.unwrap();
-    let [low, high] = [bounds.min, bounds.max].map(|p| site.to_geodetic(SitePoint(p)));
+    let in_degrees = |bounds: Bounds| {
+        let [low, high] = [bounds.min, bounds.max].map(|p| site.to_geodetic(SitePoint(p)));
+        let degrees = [low.longitude_rad, low.latitude_rad, high.longitude_rad, high.latitude_rad].map(f64::to_degrees);
+        let [west, south, east, north] = degrees;
+        Some([west, south, east, north, low.ellipsoid_height_m, high.ellipsoid_height_m])
+    };
+    let buildings = objects.iter().filter(|object| object.class == "Building");
+    let focus = buildings.fold(Bounds::EMPTY, |all, object| all.union(object.bounds()));
     let anchor = site.anchor();
     let manifest = Manifest {
         format_version: Manifest::FORMAT_VERSION,
@@ -33,14 +41,8 @@ pub fn demo() -> Arc<dyn ByteSource> {
         anchor: [anchor.longitude_rad.to_degrees(), anchor.latitude_rad.to_degrees(), anchor.ellipsoid_height_m],
         crs: "EPSG:4979".to_owned(),
         height_reference: "ellipsoid".to_owned(),
-        extent: Some([
-            low.longitude_rad.to_degrees(),
-            low.latitude_rad.to_degrees(),
-            high.longitude_rad.to_degrees(),
-            high.latitude_rad.to_degrees(),
-            low.ellipsoid_height_m,
-            high.ellipsoid_height_m,
-        ]),
+        extent: in_degrees(bounds),
+        focus: in_degrees(focus),
         ..Manifest::default()
     };
     files.insert("city.toml".to_owned(), manifest.write().unwrap().into_bytes());
