@@ -15,7 +15,7 @@ use veduta::service::access::{
     Access, AccessSettings, IssuerDocument, Need, RightDocument, Role, TokenDocument, TokenHash, hash_token, needed,
     visible,
 };
-use veduta::service::audit::{AuditLog, ChainEnd, LineWriter, check_chain};
+use veduta::service::audit::{AuditLog, ChainEnd, Entry, LineWriter, check_chain};
 use veduta::service::{Service, described};
 
 use crate::service_world::{Reply, World, catalogue, package};
@@ -477,4 +477,91 @@ fn walk(world: &World, description: &Value, secrets: &[&str]) -> usize {
         }
     }
     answered
+}
+
+/// What the server answers to these bytes; 0 where it closes without a word.
+fn raw(world: &World, bytes: &[u8]) -> u16 {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let answer = world.block_on(async {
+        let mut stream = tokio::net::TcpStream::connect(world.address).await.unwrap();
+        stream.write_all(bytes).await.unwrap();
+        let mut answer = Vec::new();
+        // A connection that is reset has said what it had to say.
+        let _ = stream.read_to_end(&mut answer).await;
+        answer
+    });
+    let line = String::from_utf8_lossy(answer.get(..answer.len().min(16)).unwrap_or_default()).into_owned();
+    line.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0)
+}
+
+#[test]
+fn any_bytes_where_somebody_says_who_they_are_are_refused_and_never_a_fault() {
+    use proptest::prelude::*;
+    use proptest::test_runner::{Config, TestRunner};
+    let world = world();
+    let value = prop_oneof![
+        proptest::collection::vec(any::<u8>(), 0..200),
+        "Bearer [ -~]{0,80}".prop_map(String::into_bytes),
+        "Bearer [A-Za-z0-9_-]{0,40}\\.[A-Za-z0-9_-]{0,40}\\.[A-Za-z0-9_-]{0,40}".prop_map(String::into_bytes),
+        "(__Host-)?veduta=[0-9a-f]{60,66}".prop_map(String::into_bytes),
+    ];
+    let header = prop_oneof![Just("Authorization"), Just("Cookie"), Just("Origin"), Just("Sec-WebSocket-Protocol")];
+    let path = prop_oneof![Just("/api/city".to_owned()), "/api/[!-~]{0,40}", "/api/live\\?ticket=[!-~]{0,80}"];
+    let mut runner = TestRunner::new(Config { cases: 120, failure_persistence: None, ..Config::default() });
+    runner
+        .run(&(header, value, path), |(header, value, path)| {
+            let mut request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{header}: ").into_bytes();
+            request.extend(value.into_iter().filter(|byte| !matches!(byte, b'\r' | b'\n')));
+            request.extend(b"\r\n\r\n");
+            let status = raw(&world, &request);
+            prop_assert!(status == 0 || (400..500).contains(&status), "{status}");
+            Ok(())
+        })
+        .unwrap();
+}
+
+/// Runs the program with something typed in; exit code, what it says, what it complains of.
+fn program(arguments: &[&str], typed: &str) -> (Option<i32>, String, String) {
+    use std::io::Write;
+    use std::process::{Command, Stdio};
+    let mut command = Command::new(env!("CARGO_BIN_EXE_veduta"));
+    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.env_remove("VEDUTA_LISTEN").env_remove("VEDUTA_SERVE_CONFIG").spawn().unwrap();
+    child.stdin.take().unwrap().write_all(typed.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+#[test]
+fn the_program_refuses_to_stand_open_hashes_tokens_and_checks_logs() {
+    let package = package().to_str().unwrap();
+    let (code, said, complaint) = program(&["serve", package, "--listen", "0.0.0.0:0"], "");
+    assert_eq!((code, said.as_str()), (Some(1), ""), "{complaint}");
+    assert!(complaint.contains("[[token]]") && complaint.contains("--insecure-public"), "{complaint}");
+    assert_eq!(complaint.lines().count(), 1, "{complaint}");
+
+    let (code, hash, complaint) = program(&["serve", "--hash-token"], "a-token-of-some-length\n");
+    assert_eq!(code, Some(0), "{complaint}");
+    assert!(TokenHash::try_from(hash.trim().to_owned()).is_ok(), "{hash}");
+    assert_eq!(program(&["serve", "--hash-token"], "short\n").0, Some(1));
+
+    let lines = Lines::default();
+    let (log, writer) = AuditLog::start(Box::new(lines.clone()), ChainEnd::after(None));
+    for what in ["PUT /a", "PUT /b", "PUT /c"] {
+        let from = "10.0.0.7".to_owned();
+        log.tell(Entry { time: Timestamp(0), caller: None, from, what: what.to_owned(), status: 401 });
+    }
+    drop(log);
+    writer();
+    let text = lines.0.lock().unwrap().join("\n");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let shown = path.to_str().unwrap();
+    std::fs::write(&path, format!("{text}\n")).unwrap();
+    assert_eq!(program(&["check", shown], "").0, Some(0));
+    std::fs::write(&path, format!("{}\n", text.replace("PUT /b", "PUT /x"))).unwrap();
+    let (code, said, _) = program(&["check", shown], "");
+    assert_eq!(code, Some(1));
+    assert!(said.contains("error: line 3:"), "{said}");
 }
