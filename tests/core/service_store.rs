@@ -56,7 +56,7 @@ fn program() -> Option<PathBuf> {
 fn fetch(address: &str, path: &str, more: &str) -> (u16, Vec<u8>) {
     let mut connection = TcpStream::connect(address).unwrap();
     connection.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{more}\r\n");
+    let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{more}\r\n");
     connection.write_all(request.as_bytes()).unwrap();
     let mut answer = Vec::new();
     connection.read_to_end(&mut answer).unwrap();

@@ -164,7 +164,8 @@ fn coarse_tiles_keep_the_large_ones_and_cost_little() {
     let (files, report) = tile(&objects, &TilerOptions::default());
     assert!(report.inner > 0);
     let share = report.inner_bytes as f64 / report.leaf_bytes as f64;
-    assert!(share < 0.6, "inner tiles cost {share} of the leaves");
+    // The share is of geometry; the rows of what blocks stand for come on top.
+    assert!(share < 0.65, "inner tiles cost {share} of the leaves");
     let root = decode(&files["content/0/0/0.glb"]).unwrap();
     let Some(Column::Float(heights)) = root.features.column("measuredHeight") else { panic!("no heights") };
     let heights: Vec<f64> = heights.iter().copied().filter(|h| h.is_finite()).collect();
