@@ -102,12 +102,12 @@ pub struct Label {
 #[derive(Resource)]
 struct Face(Handle<Font>);
 
-/// Above the labels.
-#[derive(Component)]
-struct PanelRoot;
-
-#[derive(Component)]
-struct LabelRoot;
+/// What everything is in: the panels, or the labels under them.
+#[derive(Component, PartialEq)]
+enum Root {
+    Panels,
+    Labels,
+}
 
 /// Where the panels stood in the last frame that laid them out.
 #[derive(Resource, Default)]
@@ -173,7 +173,7 @@ fn rebuild(
     mut commands: Commands,
     overlay: Res<Overlay>,
     face: Res<Face>,
-    old: Query<(Entity, Has<LabelRoot>), Or<(With<PanelRoot>, With<LabelRoot>)>>,
+    old: Query<(Entity, &Root)>,
     mut shown: Local<Option<Overlay>>,
 ) {
     if !overlay.is_changed() || shown.as_ref() == Some(&*overlay) {
@@ -185,16 +185,15 @@ fn rebuild(
     let labels = overlay.labels.clone();
     let before = shown.replace(overlay.clone());
     let panels_differ = before.is_none_or(|before| Overlay { labels, ..before } != *overlay);
-    for (entity, _) in old.iter().filter(|(_, labels)| if *labels { labels_differ } else { panels_differ }) {
-        commands.entity(entity).despawn();
-    }
+    let due = |root: &Root| if *root == Root::Labels { labels_differ } else { panels_differ };
+    old.iter().filter(|(_, root)| due(root)).for_each(|(entity, _)| commands.entity(entity).despawn());
     if labels_differ {
-        commands.spawn((LabelRoot, root.clone(), GlobalZIndex(-1))).with_children(|screen| {
+        commands.spawn((Root::Labels, root.clone(), GlobalZIndex(-1))).with_children(|screen| {
             overlay.labels.iter().enumerate().for_each(|(order, label)| words.label(screen, label, order));
         });
     }
     if panels_differ {
-        commands.spawn((PanelRoot, root)).with_children(|screen| words.panels(screen, &overlay));
+        commands.spawn((Root::Panels, root)).with_children(|screen| words.panels(screen, &overlay));
     }
 }
 
