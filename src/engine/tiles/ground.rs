@@ -15,10 +15,12 @@ const BELOW_M: f64 = 0.4;
 /// The disc, its look, and where it stands: around a place on the site's plane, `height_m` above the ellipsoid everywhere.
 pub fn plain_ground(site: &SiteFrame, center_in_site: DVec2, height_m: f64) -> (Mesh, Vec<ObjectLook>, DAffine3) {
     let mut mesh = Mesh::default();
-    // Up and the site's z differ by the angle to the anchor: a millimetre of height at the horizon.
+    // Up and the site's z differ by the angle to the anchor, a degree at the rim: the second step is exact to a millimetre.
     let level = |place: DVec2| {
-        let plane = site.to_geodetic(SitePoint(place.extend(0.0)));
-        place.extend(height_m - BELOW_M - plane.ellipsoid_height_m)
+        let nearer = |place: DVec3| {
+            place + DVec3::Z * (height_m - BELOW_M - site.to_geodetic(SitePoint(place)).ellipsoid_height_m)
+        };
+        nearer(nearer(place.extend(0.0)))
     };
     let center = level(center_in_site);
     let mut add = |place: DVec3| {
