@@ -78,7 +78,7 @@ impl LabelBook {
                 .iter()
                 .map(|(row, place)| (place.distance_squared(eye_in_site), *row, *place))
                 .filter(|(distance, ..)| *distance <= candidates.within_m * candidates.within_m)
-                .filter(|(.., place)| is_in_sight(view, *place))
+                .filter(|(.., place)| view.sees(*place))
                 .collect();
             let limit = candidates.limit.min(near.len());
             if limit < near.len() {
@@ -94,13 +94,6 @@ impl LabelBook {
         }
         words
     }
-}
-
-/// Whether a place is in the picture, or a little beside it; for pictures up to twice as wide as high.
-fn is_in_sight(view: &CameraView, place_in_site: DVec3) -> bool {
-    let arm = place_in_site - view.place_in_site;
-    let reach = arm.dot(view.forward_in_site()) * (view.vertical_field_of_view_rad * 0.5).tan();
-    reach > 0.0 && arm.dot(view.up_in_site()).abs() < reach && arm.dot(view.right_in_site()).abs() < 2.0 * reach
 }
 
 /// Objects with a live value whose effects write words.

@@ -26,6 +26,8 @@ pub mod runs;
 mod scene_parts;
 #[cfg(feature = "viewer")]
 pub mod scene_picture;
+#[cfg(feature = "viewer")]
+mod screen_words;
 #[cfg(all(feature = "server", feature = "viewer"))]
 mod serve_pictures;
 #[cfg(all(feature = "server", not(feature = "viewer")))]

@@ -7,14 +7,15 @@ use std::sync::mpsc::Receiver;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::stage::{SharedStage, Stage};
+use super::stage::{SharedStage, Stage, place_of};
 use crate::geodesy::SitePoint;
 use crate::indicator::{Alarms, IndicatorState, ObjectTree};
 use crate::live::ObjectDirectory;
 use crate::platform::transport::wall_clock;
 use crate::quantity::Timestamp;
 use crate::scenario::wire::{Alarm, Figure, Hello, LiveValueOf, OwnValue, Play, Staging, Told};
-use crate::scenario::{CityLive, Happening};
+use crate::scenario::{CameraForViewers, CityLive, EffectsForViewers, Happening, SceneForViewers};
+use crate::scene::{BindingDocument, CameraDocument};
 use crate::service::live::{About, Board, Fact, Live, PlayCommand, PlayOrder, SceneAbout, SceneChannel};
 
 /// Time between two states of a stage.
@@ -33,9 +34,9 @@ pub struct ServedStage {
 }
 
 impl ServedStage {
-    /// Publishes a stage under a name and keeps it going.
-    pub fn start(name: &str, stage: Stage, live: &Live) -> std::io::Result<Self> {
-        let (board, about) = (board(name, &stage), about_scene(&stage));
+    /// Publishes a stage under a name and keeps it going. `city` is its package in addresses.
+    pub fn start(name: &str, city: &str, stage: Stage, live: &Live) -> std::io::Result<Self> {
+        let (board, about) = (board(name, &stage), about_scene(name, city, &stage));
         let stage = SharedStage::new(stage);
         let (channel, orders) = live.open(board, about);
         let mut publisher = Publisher { stage: stage.clone(), channel, figures: Vec::new(), alarms: BTreeMap::new() };
@@ -78,15 +79,50 @@ fn board(name: &str, stage: &Stage) -> Board {
     Board::new(hello, stage.scene.layers.iter().map(|layer| layer.name.clone()).collect())
 }
 
-fn about_scene(stage: &Stage) -> SceneAbout {
+fn about_scene(name: &str, city: &str, stage: &Stage) -> SceneAbout {
     let scenario = stage.scenario.as_ref();
     let variants: Vec<String> = scenario.iter().flat_map(|s| &s.variants).map(|variant| variant.name.clone()).collect();
     SceneAbout {
         scenario: scenario.map(|scenario| scenario.name.clone()),
         variant: variants.first().cloned(),
         variants,
-        cameras: stage.scene.cameras.iter().map(|camera| camera.name.clone()).collect(),
+        for_viewers: scene_for_viewers(name, city, stage),
     }
+}
+
+fn scene_for_viewers(name: &str, city: &str, stage: &Stage) -> SceneForViewers {
+    let scene = &stage.scene;
+    let effects =
+        |binding: &BindingDocument| EffectsForViewers { unit: binding.unit.clone(), effects: binding.effects.clone() };
+    let moves = stage.scenario.is_some() || !scene.sources.is_empty();
+    let removed = stage.objects.removed().iter();
+    SceneForViewers {
+        scene: name.to_owned(),
+        title: scene.name.clone(),
+        city: city.to_owned(),
+        layers: scene.layers.clone(),
+        bindings: scene.bindings.iter().map(effects).collect(),
+        cameras: scene.cameras.iter().filter_map(|camera| camera_for_viewers(camera, stage)).collect(),
+        panel: scene.panel.clone(),
+        sun: if moves { None } else { scene.time.start.clone() },
+        zone_s: stage.zone_s,
+        removed: removed.map(|row| stage.objects.id(*row).to_owned()).collect(),
+    }
+}
+
+/// A camera at its place; `None` where its object is nowhere.
+fn camera_for_viewers(camera: &CameraDocument, stage: &Stage) -> Option<CameraForViewers> {
+    let (eye_in_site, _) = place_of(&stage.objects, camera, &stage.site())?;
+    let eye = stage.site().to_geodetic(SitePoint(eye_in_site));
+    Some(CameraForViewers {
+        name: camera.name.clone(),
+        longitude: eye.longitude_rad.to_degrees(),
+        latitude: eye.latitude_rad.to_degrees(),
+        height: eye.ellipsoid_height_m,
+        heading: camera.heading,
+        pitch: camera.pitch,
+        field_of_view: camera.field_of_view,
+    })
 }
 
 /// Takes what has changed from a stage to its board.

@@ -275,13 +275,6 @@ impl Stage {
         })
     }
 
-    /// Date and time of the city's clocks.
-    pub fn clock(&self) -> String {
-        let local = self.time().plus_seconds(f64::from(self.zone_s));
-        let ((year, month, day), seconds) = (local.date_utc(), local.seconds_of_day_utc() as u32);
-        format!("{year:04}-{month:02}-{day:02} {:02}:{:02}", seconds / 3600, seconds / 60 % 60)
-    }
-
     /// A camera of the scene by its name.
     pub fn camera(&self, name: &str) -> Option<&CameraDocument> {
         self.scene.cameras.iter().find(|camera| camera.name == name)

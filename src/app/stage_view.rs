@@ -6,45 +6,26 @@ use bevy::prelude::*;
 
 use super::labels::LabelBook;
 use super::scene_parts::{added_parts, bed_in_site, water_of};
+use super::screen_words::{self, Figure, alarm_lines, change_of, clock, grave, indicator_cards, number, object_panel};
 use super::stage::{SharedStage, Stage, place_of};
 use crate::engine::city_material::ObjectFlags;
 use crate::engine::flood::FloodLayer;
 use crate::engine::overlay::{AlarmLine, IndicatorCard, Label, ObjectPanel, Overlay, Severity, TimeBar};
 use crate::engine::tiles::AddedObjects;
-use crate::engine::{CameraView, Environment, ObjectChange, ObjectChanges, ObjectLooks, SiteCamera};
-use crate::indicator::{IndicatorState, ObjectTree};
+use crate::engine::{CameraView, DrawnObject, Environment, ObjectChange, ObjectChanges, ObjectLooks, SiteCamera};
+use crate::indicator::ObjectTree;
 use crate::quantity::Timestamp;
 use crate::scenario::{CameraCue, CityState};
-use crate::scene::{CameraDocument, Freshness, ObjectStyle};
-
-/// Lines of alarms on the screen at most.
-const MOST_ALARMS: usize = 6;
+use crate::scene::CameraDocument;
 
 /// The stage that a world shows.
 #[derive(Resource, Clone)]
 struct OnStage(SharedStage);
 
 impl ObjectLooks for SharedStage {
-    fn change(&self, row: u32) -> ObjectChange {
-        change_of(&self.lock().style(row))
+    fn change(&self, object: &DrawnObject<'_>) -> ObjectChange {
+        change_of(&self.lock().style(object.row))
     }
-}
-
-fn change_of(style: &ObjectStyle) -> ObjectChange {
-    let mut flags = match style.freshness {
-        Freshness::Stale => ObjectFlags::STALE,
-        Freshness::OutOfRange | Freshness::Suspect => ObjectFlags::OUT_OF_RANGE,
-        Freshness::Unbound | Freshness::Fresh | Freshness::Missing => ObjectFlags::default(),
-    };
-    if !style.visible {
-        flags = flags.with(ObjectFlags::HIDDEN);
-    }
-    if style.pulse.is_some() {
-        flags = flags.with(ObjectFlags::PULSE);
-    }
-    let color = style.pulse.or(style.color).map(|[r, g, b, _]| [r, g, b]);
-    let height_factor = (style.height_factor != 1.0).then_some(style.height_factor);
-    ObjectChange { color, height_factor, flags }
 }
 
 /// What was shown last, so that only changes cost.
@@ -149,11 +130,7 @@ fn sun_time(stage: &Stage) -> Option<Timestamp> {
 }
 
 fn label(stage: &Stage, words: super::labels::Words) -> Label {
-    let severity = match stage.live().alarms().worst(words.row) {
-        Some(crate::scene::Severity::Critical) => Severity::Critical,
-        Some(crate::scene::Severity::Warning) => Severity::Warning,
-        _ => Severity::Good,
-    };
+    let severity = stage.live().alarms().worst(words.row).map_or(Severity::Good, grave);
     Label { place_in_site: words.place_in_site, text: words.text, value: String::new(), severity }
 }
 
@@ -174,70 +151,33 @@ fn write(overlay: &mut Mut<Overlay>, stage: &Stage) {
     }
 }
 
-/// A card for each indicator of the panel; of one that is for each object of a class, the worst.
 fn indicators(stage: &Stage) -> Vec<IndicatorCard> {
-    let figures: Vec<_> = stage.live().indicators().values().collect();
-    let card = |name: &String| {
-        let worst = figures.iter().filter(|figure| figure.indicator.name == *name).max_by_key(|figure| figure.state)?;
-        let title = worst.indicator.title.clone().unwrap_or_else(|| name.clone());
-        Some(IndicatorCard {
-            name: title,
-            value: worst.value.map_or_else(|| "-".to_owned(), number),
-            unit: worst.indicator.unit.clone().filter(|unit| unit != "1").unwrap_or_default(),
-            severity: match worst.state {
-                IndicatorState::Unknown => Severity::Unknown,
-                IndicatorState::Normal => Severity::Good,
-                IndicatorState::Warning => Severity::Warning,
-                IndicatorState::Critical => Severity::Critical,
-            },
-        })
-    };
-    stage.scene.panel.indicators.iter().filter_map(card).collect()
+    let figures = stage.live().indicators().values().map(|figure| Figure {
+        name: &figure.indicator.name,
+        title: figure.indicator.title.as_deref().unwrap_or(&figure.indicator.name),
+        unit: figure.indicator.unit.as_deref().unwrap_or_default(),
+        value: figure.value,
+        state: figure.state,
+    });
+    indicator_cards(&stage.scene.panel.indicators, &figures.collect::<Vec<_>>())
 }
 
-/// Three figures that mean something.
-fn number(value: f64) -> String {
-    match value.abs() {
-        size if size >= 100.0 => format!("{value:.0}"),
-        size if size >= 10.0 => format!("{value:.1}"),
-        _ => format!("{value:.2}"),
-    }
-}
-
-/// Raised alarms, the newest first: by values, and by events.
+/// Raised alarms: by values, and by events.
 fn alarms(stage: &Stage) -> Vec<AlarmLine> {
-    let grave = |severity| match severity {
-        crate::scene::Severity::Info => Severity::Good,
-        crate::scene::Severity::Warning => Severity::Warning,
-        crate::scene::Severity::Critical => Severity::Critical,
-    };
     let by_value = stage.live().alarms().raised().map(|(rule, row, since, value)| {
-        let words = stage.words_of_alarm(&rule.document.message, row, value);
-        (since, words, grave(rule.document.severity))
+        (since, stage.words_of_alarm(&rule.document.message, row, value), rule.document.severity)
     });
     let by_event = stage.state().alarms.values();
-    let by_event = by_event.map(|alarm| (alarm.since, alarm.message.clone(), grave(alarm.severity)));
-    let mut lines: Vec<(Timestamp, String, Severity)> = by_value.chain(by_event).collect();
-    lines.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
-    let lines = lines.into_iter().map(|(_, text, severity)| AlarmLine { text, severity });
-    // A connection that is down comes first: what it brought is old.
-    let down = stage.troubles().into_iter().map(|text| AlarmLine { text, severity: Severity::Unknown });
-    let mut shown: Vec<AlarmLine> = down.chain(lines).collect();
-    if shown.len() > MOST_ALARMS {
-        let more = shown.len() + 1 - MOST_ALARMS;
-        shown.truncate(MOST_ALARMS - 1);
-        shown.push(AlarmLine { text: format!("另有 {more} 项 {more} more"), severity: Severity::Unknown });
-    }
-    shown
+    let by_event = by_event.map(|alarm| (alarm.since, alarm.message.clone(), alarm.severity));
+    alarm_lines(by_value.chain(by_event).collect(), stage.troubles())
 }
 
 fn time_bar(stage: &mut Stage) -> Option<TimeBar> {
-    let text = stage.clock();
+    let text = clock(stage.time(), stage.zone_s);
     let play = stage.play()?;
-    let (start, end) = (play.timeline().start(), play.timeline().end());
-    let fraction = play.shown_time().seconds_since(start) / end.seconds_since(start);
-    let speed = if play.is_playing() { format!("{}x", play.speed()) } else { String::new() };
-    Some(TimeBar { text, fraction: fraction as f32, speed })
+    let range = [play.timeline().start(), play.timeline().end()];
+    let speed = play.is_playing().then(|| play.speed());
+    Some(screen_words::time_bar(text, play.shown_time(), range, speed))
 }
 
 /// The view of a scene's camera; `None` where its object is nowhere.
@@ -280,31 +220,21 @@ pub fn select(world: &mut World, stage: &Stage, row: Option<u32>) {
     world.resource_mut::<Overlay>().panel = row.map(|row| panel_of(stage, row));
 }
 
-/// Attributes that a panel shows at most.
-const MOST_ROWS: usize = 14;
-
 fn panel_of(stage: &Stage, row: u32) -> ObjectPanel {
     let live = stage.live();
     let mut rows = Vec::new();
-    for (name, number) in live.latest().bindings().properties().iter().zip(0..) {
-        let unit = live.latest().bindings().bindings().iter().find(|binding| binding.property == number);
+    for (name, property) in live.latest().bindings().properties().iter().zip(0..) {
+        let unit = live.latest().bindings().bindings().iter().find(|binding| binding.property == property);
         let unit = unit.and_then(|binding| binding.unit.clone()).unwrap_or_default();
-        let own = live.latest().reading_of(row, number).and_then(|reading| reading.latest?.value.number());
-        if let Some(value) = own.or_else(|| live.rolled_up(row, number)) {
-            rows.push((name.to_string(), format!("{} {unit}", self::number(value))));
+        let own = live.latest().reading_of(row, property).and_then(|reading| reading.latest?.value.number());
+        if let Some(value) = own.or_else(|| live.rolled_up(row, property)) {
+            rows.push((name.to_string(), format!("{} {unit}", number(value))));
         }
     }
     let set = stage.state().attributes.get(stage.objects.id(row));
     rows.extend(set.into_iter().flatten().map(|(name, value)| (name.clone(), value.to_string())));
-    for (name, value) in stage.objects.attributes(row) {
-        if !rows.iter().any(|(known, _)| *known == name) {
-            rows.push((name, value.to_string()));
-        }
-    }
-    rows.truncate(MOST_ROWS);
     let id = stage.objects.id(row).to_owned();
-    let title = stage.objects.attribute(row, "name").text().map_or_else(|| id.clone(), str::to_owned);
-    let class = stage.objects.class(row);
-    let subtitle = if title == id { class.to_owned() } else { format!("{class} {id}") };
-    ObjectPanel { title, subtitle, rows }
+    let name = stage.objects.attribute(row, "name").text().map(str::to_owned);
+    let attributes = stage.objects.attributes(row).into_iter().map(|(name, value)| (name, value.to_string()));
+    object_panel((id, stage.objects.class(row), name), rows, attributes)
 }

@@ -101,6 +101,13 @@ impl CameraView {
             .normalize()
     }
 
+    /// Whether a place is in the picture, or a little beside it; for pictures up to twice as wide as high.
+    pub fn sees(&self, place_in_site: DVec3) -> bool {
+        let arm = place_in_site - self.place_in_site;
+        let reach = arm.dot(self.forward_in_site()) * (self.vertical_field_of_view_rad * 0.5).tan();
+        reach > 0.0 && arm.dot(self.up_in_site()).abs() < reach && arm.dot(self.right_in_site()).abs() < 2.0 * reach
+    }
+
     /// This view turned about a pivot: the pivot stays where it is in the picture.
     pub fn orbited(&self, pivot_in_site: DVec3, heading_step_rad: f64, pitch_step_rad: f64) -> Self {
         let pitch = (self.pitch_rad + pitch_step_rad).clamp(-STEEPEST_PITCH_RAD, STEEPEST_PITCH_RAD);

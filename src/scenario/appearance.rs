@@ -1,5 +1,8 @@
 //! How an object looks now: the scene's layers, the effects of its live values, and what events have made of it.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
 use super::city_live::CityLive;
 use super::state::CityState;
 use super::variant_city::VariantCity;
@@ -8,7 +11,8 @@ use crate::indicator::ObjectTree;
 use crate::live::{Reading, ValueState};
 use crate::quantity::Timestamp;
 use crate::scene::{
-    Color, EffectSheet, Freshness, LiveValue, ObjectStyle, SceneDocument, Severity, StyleError, StyleSheet,
+    Color, Effect, EffectSheet, Freshness, LayerDocument, LiveValue, ObjectStyle, SceneDocument, Severity, StyleError,
+    StyleSheet,
 };
 
 /// Colour of what is closed to people and traffic.
@@ -32,16 +36,68 @@ pub struct Appearance {
     layer_names: Vec<String>,
 }
 
+/// All that is known of an object now, by whoever knows it: the city itself, or a viewer elsewhere.
+pub struct Known<'a> {
+    /// Identifier.
+    pub id: &'a str,
+    /// Class.
+    pub class: &'a str,
+    /// Its attributes, as their source has them.
+    pub attribute: &'a dyn Fn(&str) -> Value,
+    /// Its live properties by name: its own value, or what those in it amount to; `None` where neither is known.
+    pub live: &'a dyn Fn(&str) -> Option<Value>,
+    /// Attributes that events have set.
+    pub set: Option<&'a BTreeMap<String, Value>>,
+    /// Values that bindings bring it, in the order of the properties.
+    pub bound: Vec<Bound<'a>>,
+    /// Objects and layers that events have hidden.
+    pub hidden: &'a BTreeSet<String>,
+    /// Whether an event has closed it.
+    pub closed: bool,
+    /// Whether the variant has taken it away.
+    pub removed: bool,
+    /// The worst of its alarms.
+    pub alarm: Option<Severity>,
+}
+
+/// A value that a binding brings an object.
+pub struct Bound<'a> {
+    /// Number of the binding in the scene.
+    pub binding: u16,
+    /// Name of the property.
+    pub property: &'a str,
+    /// The latest value; `Null` where none has come.
+    pub value: Value,
+    /// Seconds since it was measured.
+    pub age_s: f64,
+    /// UCUM unit.
+    pub unit: &'a str,
+    /// What it is worth.
+    pub state: ValueState,
+}
+
 impl Appearance {
     /// Compiles the layers and the bindings' effects of a scene.
     pub fn compile(scene: &SceneDocument) -> Result<Self, StyleError> {
-        let layers = StyleSheet::of_scene(scene)?;
-        let effects = scene
-            .bindings
-            .iter()
-            .map(|binding| EffectSheet::compile(&binding.effects, &format!("binding of '{}'", binding.stream)));
-        let layer_names = scene.layers.iter().map(|layer| layer.name.clone()).collect();
-        Ok(Self { layers, effects: effects.collect::<Result<_, _>>()?, layer_names })
+        let effects = scene.bindings.iter().map(|binding| (&binding.effects[..], binding.stream.as_str()));
+        Self::of_parts(&scene.layers, effects)
+    }
+
+    /// Compiles layers, and the effects of each binding with what the binding is called.
+    pub fn of_parts<'e>(
+        layers: &[LayerDocument],
+        effects: impl Iterator<Item = (&'e [Effect], &'e str)>,
+    ) -> Result<Self, StyleError> {
+        let effects = effects.map(|(effects, name)| EffectSheet::compile(effects, &format!("binding of '{name}'")));
+        let layer_names = layers.iter().map(|layer| layer.name.clone()).collect();
+        Ok(Self { layers: StyleSheet::compile(layers)?, effects: effects.collect::<Result<_, _>>()?, layer_names })
+    }
+
+    /// Other layers from now on.
+    pub fn set_layers(&mut self, layers: &[LayerDocument]) -> Result<(), StyleError> {
+        self.layers = StyleSheet::compile(layers)?;
+        self.layer_names = layers.iter().map(|layer| layer.name.clone()).collect();
+        Ok(())
     }
 
     /// Whether every object looks as its package tells, whatever happens: nothing need be asked.
@@ -56,43 +112,67 @@ impl Appearance {
         self.layer_names.iter().zip(0..).filter(|(name, _)| is_in(name)).map(|(_, number)| number).collect()
     }
 
-    /// How the object in `row` looks. Names in layers mean, first to last: what an event has set, a live value (rolled up
-    /// where the object has none itself), an attribute.
+    /// How the object in `row` looks.
     pub fn style(&self, row: u32, live: &CityLive, state: &CityState) -> ObjectStyle {
-        let objects = live.objects();
-        let (id, class) = (objects.id(row), objects.class(row));
-        let set = state.attributes.get(id);
-        let attribute = |name: &str| match set.and_then(|set| set.get(name)) {
-            Some(value) => value.clone(),
-            None => live_value(live, row, name).unwrap_or_else(|| objects.attribute(row, name)),
+        let (objects, latest) = (live.objects(), live.latest());
+        let id = objects.id(row);
+        let bound = |(property, number): (&Arc<str>, u16)| {
+            let reading = latest.reading_of(row, number)?;
+            let binding = latest.bindings().bindings().get(usize::from(reading.binding));
+            Some((property.clone(), reading, binding.and_then(|binding| binding.unit.as_deref()).unwrap_or_default()))
         };
-        let mut style = self.layers.style(class, &attribute);
-        for (number, property) in live.latest().bindings().properties().iter().enumerate() {
-            let Some(reading) = live.latest().reading_of(row, number as u16) else { continue };
-            let Some(effects) = self.effects.get(usize::from(reading.binding)).filter(|e| !e.is_empty()) else {
+        let bound: Vec<_> = latest.bindings().properties().iter().zip(0..).filter_map(bound).collect();
+        let bound = bound.iter().map(|(property, reading, unit)| Bound {
+            binding: reading.binding,
+            property,
+            value: reading.latest.map_or(Value::Null, |latest| latest.value.clone()),
+            age_s: age_s(reading, latest.now()),
+            unit,
+            state: reading.state,
+        });
+        self.style_of(&Known {
+            id,
+            class: objects.class(row),
+            attribute: &|name| objects.attribute(row, name),
+            live: &|name| live_value(live, row, name),
+            set: state.attributes.get(id),
+            bound: bound.collect(),
+            hidden: &state.hidden,
+            closed: state.closed.contains(id),
+            removed: objects.removed().contains(&row),
+            alarm: state.alarms.get(id).map(|alarm| alarm.severity).max(live.alarms().worst(row)),
+        })
+    }
+
+    /// How an object looks of which this is known. Names in layers mean, first to last: what an event has set, a live value
+    /// (rolled up where the object has none itself), an attribute.
+    pub fn style_of(&self, known: &Known<'_>) -> ObjectStyle {
+        let set = |name: &str| known.set.and_then(|set| set.get(name)).cloned();
+        let attribute =
+            |name: &str| set(name).or_else(|| (known.live)(name)).unwrap_or_else(|| (known.attribute)(name));
+        let mut style = self.layers.style(known.class, &attribute);
+        for bound in &known.bound {
+            let Some(effects) = self.effects.get(usize::from(bound.binding)).filter(|e| !e.is_empty()) else {
                 continue;
             };
-            let value = reading.latest.map_or(Value::Null, |latest| latest.value.clone());
-            let value = set.and_then(|set| set.get(&**property)).cloned().unwrap_or(value);
-            let unit = live.latest().bindings().bindings().get(usize::from(reading.binding));
+            let value = set(bound.property).unwrap_or_else(|| bound.value.clone());
             let live_value = LiveValue {
                 value: &value,
-                age_s: age_s(&reading, live.latest().now()),
-                unit: unit.and_then(|binding| binding.unit.as_deref()).unwrap_or_default(),
-                freshness: freshness(reading.state),
+                age_s: bound.age_s,
+                unit: bound.unit,
+                freshness: freshness(bound.state),
                 attributes: &attribute,
             };
             effects.apply(&live_value, &mut style);
         }
-        let in_hidden_layer = |name: &&String| self.layers.is_in(name, class, &attribute);
-        let hides = self.layer_names.iter().filter(|name| state.hidden.contains(*name));
-        let hidden = state.hidden.contains(id) || hides.filter(in_hidden_layer).count() > 0;
-        style.visible &= !hidden && !objects.removed().contains(&row);
-        if state.closed.contains(id) {
+        let in_hidden_layer = |name: &String| self.layers.is_in(name, known.class, &attribute);
+        let mut hides = self.layer_names.iter().filter(|name| known.hidden.contains(*name));
+        let hidden = known.hidden.contains(known.id) || hides.any(in_hidden_layer);
+        style.visible &= !hidden && !known.removed;
+        if known.closed {
             style.color = Some(CLOSED_COLOR);
         }
-        let by_hand = state.alarms.get(id).map(|alarm| alarm.severity);
-        if let Some(severity) = by_hand.max(live.alarms().worst(row)) {
+        if let Some(severity) = known.alarm {
             style.pulse = Some(alarm_color(severity));
         }
         style

@@ -5,7 +5,7 @@
 //!                                                             +--> Playback --> CityState + CityLive --> Appearance, event log
 //! feeds --LivePart--> CityLive (values, roll-ups, alarms) ----+        keyframes: any instant can be reached exactly
 //! ScenarioDocument --VariantEdits--> VariantCity: what a variant adds and takes away
-//! server: wire messages --> LiveMirror: what a viewer elsewhere knows of a play
+//! server: SceneForViewers, then wire messages --> ViewedScene (LiveMirror): what a viewer elsewhere knows of a scene
 //! ```
 //!
 //! A play moves in steps of fixed length from a start to an end. The state after a step depends on the document and on
@@ -25,9 +25,10 @@ mod simulation;
 mod state;
 mod timeline;
 mod variant_city;
+mod viewed_scene;
 pub mod wire;
 
-pub use appearance::Appearance;
+pub use appearance::{Appearance, Bound, Known};
 pub use bench::{CityLiveBench, FrameBench, bench_city_live};
 pub use city_live::{CityLive, CityLiveSnapshot};
 pub use edits::{AddedModel, CityEdits, VariantEdits};
@@ -40,6 +41,7 @@ pub use simulation::simulation;
 pub use state::{CameraCue, CityState, HandAlarm, ShownMessage};
 pub use timeline::{Action, Event, Timeline};
 pub use variant_city::VariantCity;
+pub use viewed_scene::{CameraForViewers, EffectsForViewers, SceneForViewers, ViewedChange, ViewedScene};
 
 /// Why a scenario cannot be played.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]

@@ -15,10 +15,12 @@ use veduta::app::documents::Documents;
 use veduta::app::serve_stage::ServedStage;
 use veduta::app::stage::Stage;
 use veduta::city::Value;
+use veduta::indicator::ObjectTree;
 use veduta::live::ValueState;
 use veduta::quantity::Timestamp;
-use veduta::scenario::LiveMirror;
 use veduta::scenario::wire::{Hello, LiveMessage, LiveValueOf, OwnValue, Told};
+use veduta::scenario::{LiveMirror, ViewedScene};
+use veduta::scene::ObjectStyle;
 use veduta::service::live::{About, Audience, Board, Fact, Live, LiveLimits, Position, SceneAbout, SceneChannel};
 use veduta::service::{Catalogue, Service, described};
 
@@ -321,10 +323,29 @@ async fn screens_are_listed_and_steered() {
     }
 }
 
+/// Whoever reads the scene and its messages draws each object as the server itself would.
+fn assert_looks_alike(document: &str, messages: &[LiveMessage], served: &ServedStage) {
+    let mut viewed = ViewedScene::new(serde_json::from_str(document).unwrap()).unwrap();
+    messages.iter().for_each(|message| drop(viewed.take(message.clone())));
+    let stage = served.stage.lock();
+    let mut styled = 0;
+    for row in 0..stage.objects.row_count() {
+        let attribute = |name: &str| match name {
+            "id" => Value::from(stage.objects.id(row)),
+            "class" => Value::from(stage.objects.class(row)),
+            _ => stage.objects.attribute(row, name),
+        };
+        let style = viewed.style(row, &attribute);
+        assert_eq!(style, stage.style(row), "{}", stage.objects.id(row));
+        styled += usize::from(style != ObjectStyle::default());
+    }
+    assert!(styled > 0, "the scene says nothing of how objects look");
+}
+
 /// A scene on stage under a name.
 pub fn staged(folder: &Path, file: &str, name: &str, live: &Live) -> ServedStage {
     let stage = Stage::open(Documents::open(&folder.join(file)).unwrap(), None).unwrap();
-    ServedStage::start(name, stage, live).unwrap()
+    ServedStage::start(name, "town", stage, live).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -332,7 +353,13 @@ async fn a_scenario_is_played_for_everybody() {
     let folder = tempfile::tempdir().unwrap();
     crate::play::town(folder.path());
     let live = Arc::new(Live::default());
-    let _stage = staged(folder.path(), "town.scenario.toml", "storm", &live);
+    let scene = std::fs::read_to_string(folder.path().join("town.toml")).unwrap();
+    let layers =
+        "[[layer]]\nname = \"low\"\nwhere = \"height < 20\"\ncolor = \"#203040\"\nlabel = { text = \"name\" }\n";
+    let effects = "effect = [{ kind = \"color\", ramp = { stops = [[0, \"#00ff00\"], [2, \"#ff0000\"]] } }]\n";
+    let scene = scene.replacen("stale_after_s = 7200\n", &format!("stale_after_s = 7200\n{effects}"), 1) + layers;
+    std::fs::write(folder.path().join("town.toml"), scene).unwrap();
+    let stage = staged(folder.path(), "town.scenario.toml", "storm", &live);
     let address = serve(live.clone()).await;
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
     let get = async |path: &str| http.get(format!("http://{address}{path}")).send().await.unwrap();
@@ -367,9 +394,13 @@ async fn a_scenario_is_played_for_everybody() {
         .await;
     let channel = live.scenes()["storm"].clone();
     assert_same(&client.mirror, &channel);
+    let document = get("/api/scenes/storm").await.text().await.unwrap();
+    assert!(!document.contains("levels/"), "where values come from is nobody's affair: {document}");
+    assert_looks_alike(&document, &client.messages, &stage);
     // Back before everything: no alarm, and the set attribute is as it was.
     assert_eq!(steer(json!({"action": "seek", "time": "2026-05-01T00:00:00+08:00"})).await.0, 200);
     client.until("no alarm", |mirror| mirror.alarms.is_empty() && mirror.staging.attributes.is_empty()).await;
+    assert_looks_alike(&document, &client.messages, &stage);
     assert_eq!(steer(json!({"action": "speed", "speed": 1000})).await.0, 200);
     assert_eq!(steer(json!({"action": "play"})).await.1["playing"], json!(true));
     client.until("it plays", |mirror| mirror.play.is_some_and(|play| play.time > play.start)).await;

@@ -7,6 +7,7 @@ use bevy::prelude::*;
 
 use super::decode::{NO_OBJECT, PartObjects};
 use crate::engine::city_material::{ObjectFlags, ObjectLook, ObjectTable};
+use crate::formats::FeatureTable;
 
 /// What differs from an object's plain look.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -32,10 +33,21 @@ impl ObjectChange {
     }
 }
 
+/// An object in a part that is drawn.
+#[derive(Debug, Clone, Copy)]
+pub struct DrawnObject<'p> {
+    /// Row of the package's object table.
+    pub row: u32,
+    /// What the tile says of its features.
+    pub features: &'p FeatureTable,
+    /// Which of them it is.
+    pub feature: usize,
+}
+
 /// Knows how objects look now: asked for those of a part when it appears, and again for rows that were touched.
 pub trait ObjectLooks: Send + Sync {
-    /// What differs from the plain look of the object in a row.
-    fn change(&self, row: u32) -> ObjectChange;
+    /// What differs from the plain look of an object.
+    fn change(&self, object: &DrawnObject<'_>) -> ObjectChange;
 }
 
 /// What differs from the plain looks: a base that is asked, and over it changes by object row, in layers by name; a later
@@ -86,9 +98,9 @@ impl ObjectChanges {
     }
 
     /// The base and all layers of an object, one over the other.
-    pub fn of(&self, row: u32) -> ObjectChange {
-        let mut sum = self.base.as_ref().map(|base| base.change(row)).unwrap_or_default();
-        for change in self.layers.values().filter_map(|layer| layer.get(&row)) {
+    pub fn of(&self, object: &DrawnObject<'_>) -> ObjectChange {
+        let mut sum = self.base.as_ref().map(|base| base.change(object)).unwrap_or_default();
+        for change in self.layers.values().filter_map(|layer| layer.get(&object.row)) {
             sum.color = change.color.or(sum.color);
             sum.height_factor = change.height_factor.or(sum.height_factor);
             sum.flags = sum.flags.with(change.flags);
@@ -138,15 +150,18 @@ pub(super) fn apply_changes(
         let Ok((part, mut table)) = parts.get_mut(Entity::from_bits(*bits)) else { continue };
         for (feature, (row, plain)) in part.rows.iter().zip(part.plain.iter()).enumerate() {
             if *row != NO_OBJECT {
-                table.bypass_change_detection().set(feature, changes.of(*row).on(*plain));
+                let object = DrawnObject { row: *row, features: &part.features, feature };
+                table.bypass_change_detection().set(feature, changes.of(&object).on(*plain));
             }
         }
     }
     for row in touched {
         for (_, bits, feature) in places.0.range((row, 0, 0)..=(row, u64::MAX, u32::MAX)) {
             let Ok((part, mut table)) = parts.get_mut(Entity::from_bits(*bits)) else { continue };
-            let Some(plain) = part.plain.get(*feature as usize) else { continue };
-            table.bypass_change_detection().set(*feature as usize, changes.of(row).on(*plain));
+            let feature = *feature as usize;
+            let Some(plain) = part.plain.get(feature) else { continue };
+            let object = DrawnObject { row, features: &part.features, feature };
+            table.bypass_change_detection().set(feature, changes.of(&object).on(*plain));
         }
     }
 }
@@ -161,11 +176,13 @@ mod tests {
         changes.set("live", 4, Some(ObjectChange { color: Some([1, 2, 3]), ..Default::default() }));
         changes.set("pick", 4, Some(ObjectChange { flags: ObjectFlags::HIGHLIGHT, ..Default::default() }));
         changes.set("styles", 4, Some(ObjectChange { color: Some([9, 9, 9]), ..Default::default() }));
-        let look = changes.of(4).on(ObjectLook::default());
+        let features = FeatureTable::default();
+        let of = |changes: &ObjectChanges, row| changes.of(&DrawnObject { row, features: &features, feature: 0 });
+        let look = of(&changes, 4).on(ObjectLook::default());
         assert_eq!(look.color, [9, 9, 9, 255]);
         assert!(look.flags.has(ObjectFlags::HIGHLIGHT.with(ObjectFlags::DATA_COLOR)));
         changes.set("styles", 4, None);
-        assert_eq!(changes.of(4).color, Some([1, 2, 3]));
-        assert_eq!(changes.of(5), ObjectChange::default());
+        assert_eq!(of(&changes, 4).color, Some([1, 2, 3]));
+        assert_eq!(of(&changes, 5), ObjectChange::default());
     }
 }

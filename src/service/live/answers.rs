@@ -10,10 +10,16 @@ use utoipa_axum::routes;
 
 use super::text::{figure_word, severity_word};
 use super::{Audience, Board, Fact};
+use crate::scenario::SceneForViewers;
+use crate::service::parameters::{Asked, Named, Nothing};
 use crate::service::{Problem, ProblemKind, Service};
 
 pub(super) fn router() -> OpenApiRouter<Service> {
-    OpenApiRouter::new().routes(routes!(indicators)).routes(routes!(alarms)).routes(routes!(scenarios))
+    OpenApiRouter::new()
+        .routes(routes!(indicators))
+        .routes(routes!(alarms))
+        .routes(routes!(scenarios))
+        .routes(routes!(scene))
 }
 
 /// Which scene is asked about.
@@ -123,6 +129,8 @@ struct SceneEntry {
     scene: String,
     /// As people call it.
     title: String,
+    /// The city that it is about, see `/api/city`.
+    city: String,
     /// Title of the scenario; absent for a scene in the present.
     #[serde(skip_serializing_if = "Option::is_none")]
     scenario: Option<String>,
@@ -156,6 +164,22 @@ async fn scenarios(State(service): State<Service>) -> Result<Json<Vec<SceneEntry
     Ok(Json(scenes.values().map(entry).collect()))
 }
 
+/// A scene as a viewer draws it: layers, effects of live values, cameras, panel.
+#[utoipa::path(get, path = "/api/scenes/{scene}",
+    params(("scene" = String, Path, description = "Name of the scene")),
+    responses(
+        (status = 200, description = "The scene", body = serde_json::Value),
+        (status = 400, description = "An address that is not UTF-8", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such scene", body = Problem, content_type = "application/problem+json"),
+    ))]
+async fn scene(
+    State(service): State<Service>,
+    Named(name): Named<String>,
+    _: Asked<Nothing>,
+) -> Result<Json<SceneForViewers>, Problem> {
+    Ok(Json(service.live_scene(Some(&name))?.about.for_viewers.clone()))
+}
+
 fn scene_entry(board: &Board, about: &super::SceneAbout) -> SceneEntry {
     let (hello, play) = (board.hello(), board.play());
     SceneEntry {
@@ -164,7 +188,8 @@ fn scene_entry(board: &Board, about: &super::SceneAbout) -> SceneEntry {
         scenario: about.scenario.clone(),
         variants: about.variants.clone(),
         variant: about.variant.clone(),
-        cameras: about.cameras.clone(),
+        city: about.for_viewers.city.clone(),
+        cameras: about.for_viewers.cameras.iter().map(|camera| camera.name.clone()).collect(),
         layers: board.layers().to_vec(),
         properties: hello.properties.iter().map(|(name, _)| name.clone()).collect(),
         start: play.map(|play| play.start.to_string()),

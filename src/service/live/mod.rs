@@ -36,6 +36,7 @@ pub use screens::Screens;
 
 use super::{Metrics, Problem, ProblemKind, Service};
 use crate::quantity::Timestamp;
+use crate::scenario::SceneForViewers;
 
 /// Orders that wait for a stage at most.
 const MOST_ORDERS: usize = 32;
@@ -146,8 +147,8 @@ pub struct SceneAbout {
     pub variants: Vec<String>,
     /// The one that is played.
     pub variant: Option<String>,
-    /// Names of the scene's cameras.
-    pub cameras: Vec<String>,
+    /// The scene as a viewer elsewhere draws it.
+    pub for_viewers: SceneForViewers,
 }
 
 impl SceneChannel {

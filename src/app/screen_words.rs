@@ -1,0 +1,129 @@
+//! What is written beside a city and how a style is drawn: the same in a window, offscreen and in a browser, whoever knows
+//! the figures.
+
+use crate::engine::ObjectChange;
+use crate::engine::city_material::ObjectFlags;
+use crate::engine::overlay::{AlarmLine, IndicatorCard, ObjectPanel, Severity, TimeBar};
+use crate::indicator::IndicatorState;
+use crate::quantity::Timestamp;
+use crate::scene::{self, Freshness, ObjectStyle};
+
+/// Lines of alarms on the screen at most.
+const MOST_ALARMS: usize = 6;
+/// Attributes that a panel shows at most.
+const MOST_ROWS: usize = 14;
+
+/// A style as the object table takes it.
+pub fn change_of(style: &ObjectStyle) -> ObjectChange {
+    let mut flags = match style.freshness {
+        Freshness::Stale => ObjectFlags::STALE,
+        Freshness::OutOfRange | Freshness::Suspect => ObjectFlags::OUT_OF_RANGE,
+        Freshness::Unbound | Freshness::Fresh | Freshness::Missing => ObjectFlags::default(),
+    };
+    if !style.visible {
+        flags = flags.with(ObjectFlags::HIDDEN);
+    }
+    if style.pulse.is_some() {
+        flags = flags.with(ObjectFlags::PULSE);
+    }
+    let color = style.pulse.or(style.color).map(|[r, g, b, _]| [r, g, b]);
+    let height_factor = (style.height_factor != 1.0).then_some(style.height_factor);
+    ObjectChange { color, height_factor, flags }
+}
+
+/// A figure of an indicator.
+pub struct Figure<'f> {
+    /// Name in the scene.
+    pub name: &'f str,
+    /// As people call it.
+    pub title: &'f str,
+    /// UCUM unit; empty where it has none.
+    pub unit: &'f str,
+    /// The value.
+    pub value: Option<f64>,
+    /// Where it stands against the thresholds.
+    pub state: IndicatorState,
+}
+
+/// A card for each indicator of the panel; of one that is for each object of a class, the worst.
+pub fn indicator_cards(panel: &[String], figures: &[Figure<'_>]) -> Vec<IndicatorCard> {
+    let card = |name: &String| {
+        let worst = figures.iter().filter(|figure| figure.name == name).max_by_key(|figure| figure.state)?;
+        Some(IndicatorCard {
+            name: worst.title.to_owned(),
+            value: worst.value.map_or_else(|| "-".to_owned(), number),
+            unit: if worst.unit == "1" { String::new() } else { worst.unit.to_owned() },
+            severity: match worst.state {
+                IndicatorState::Unknown => Severity::Unknown,
+                IndicatorState::Normal => Severity::Good,
+                IndicatorState::Warning => Severity::Warning,
+                IndicatorState::Critical => Severity::Critical,
+            },
+        })
+    };
+    panel.iter().filter_map(card).collect()
+}
+
+/// Three figures that mean something.
+pub fn number(value: f64) -> String {
+    match value.abs() {
+        size if size >= 100.0 => format!("{value:.0}"),
+        size if size >= 10.0 => format!("{value:.1}"),
+        _ => format!("{value:.2}"),
+    }
+}
+
+/// How grave an alarm is on the screen.
+pub fn grave(severity: scene::Severity) -> Severity {
+    match severity {
+        scene::Severity::Info => Severity::Good,
+        scene::Severity::Warning => Severity::Warning,
+        scene::Severity::Critical => Severity::Critical,
+    }
+}
+
+/// Raised alarms (since when, words, severity), the newest first, under a line for each connection that is down: what it
+/// brought is old.
+pub fn alarm_lines(mut raised: Vec<(Timestamp, String, scene::Severity)>, down: Vec<String>) -> Vec<AlarmLine> {
+    raised.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+    let lines = raised.into_iter().map(|(_, text, severity)| AlarmLine { text, severity: grave(severity) });
+    let down = down.into_iter().map(|text| AlarmLine { text, severity: Severity::Unknown });
+    let mut shown: Vec<AlarmLine> = down.chain(lines).collect();
+    if shown.len() > MOST_ALARMS {
+        let more = shown.len() + 1 - MOST_ALARMS;
+        shown.truncate(MOST_ALARMS - 1);
+        shown.push(AlarmLine { text: format!("另有 {more} 项 {more} more"), severity: Severity::Unknown });
+    }
+    shown
+}
+
+/// Where a play stands; `text` is the time by the city's clocks, `speed` is `None` while it is paused.
+pub fn time_bar(text: String, time: Timestamp, [start, end]: [Timestamp; 2], speed: Option<f64>) -> TimeBar {
+    let fraction = time.seconds_since(start) / end.seconds_since(start);
+    TimeBar { text, fraction: fraction as f32, speed: speed.map_or_else(String::new, |speed| format!("{speed}x")) }
+}
+
+/// Date and time of clocks that are ahead of UTC by so many seconds.
+pub fn clock(time: Timestamp, zone_s: i32) -> String {
+    let local = time.plus_seconds(f64::from(zone_s));
+    let ((year, month, day), seconds) = (local.date_utc(), local.seconds_of_day_utc() as u32);
+    format!("{year:04}-{month:02}-{day:02} {:02}:{:02}", seconds / 3600, seconds / 60 % 60)
+}
+
+/// What is known of an object: live values (name, value with unit), what events have set, then attributes that neither of
+/// the two tells.
+pub fn object_panel(
+    (id, class, name): (String, &str, Option<String>),
+    mut known: Vec<(String, String)>,
+    attributes: impl Iterator<Item = (String, String)>,
+) -> ObjectPanel {
+    for (name, value) in attributes {
+        if !known.iter().any(|(told, _)| *told == name) {
+            known.push((name, value));
+        }
+    }
+    known.truncate(MOST_ROWS);
+    let title = name.unwrap_or_else(|| id.clone());
+    let subtitle = if title == id { class.to_owned() } else { format!("{class} {id}") };
+    ObjectPanel { title, subtitle, rows: known }
+}
