@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use glam::DVec3;
+use serde::{Deserialize, Serialize};
 
 use crate::city::Value;
 use crate::geometry::Mesh;
@@ -11,7 +12,7 @@ use crate::geometry::Mesh;
 ///
 /// Axes are those of the tile (z up, after 3D Tiles' turn from glTF's y up). In a tileset whose root transform is
 /// `ecef_from_site` that is the site frame: east, north, up. Vertices are metres relative to `center`.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct TileContent {
     /// Origin of every part's vertices, in the tile's frame, metres.
     pub center: DVec3,
@@ -34,6 +35,17 @@ impl TileContent {
         bytes
     }
 
+    /// The content as a worker hands it on (postcard, wire format 1).
+    pub fn to_bytes(&self) -> Vec<u8> {
+        // Plain data into memory: this does not fail.
+        postcard::to_extend(self, Vec::with_capacity(self.bytes())).unwrap_or_default()
+    }
+
+    /// Reads what [`Self::to_bytes`] wrote.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, postcard::Error> {
+        postcard::from_bytes(bytes)
+    }
+
     /// Triangles of all parts.
     pub fn triangles(&self) -> usize {
         self.parts.iter().map(|part| part.mesh.triangles()).sum()
@@ -41,7 +53,7 @@ impl TileContent {
 }
 
 /// One mesh and how it looks.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TilePart {
     /// Triangles relative to the content's centre.
     pub mesh: Mesh,
@@ -65,7 +77,7 @@ impl TilePart {
 }
 
 /// glTF 2.0 section 3.9.4, alpha coverage.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub enum AlphaMode {
     /// Alpha is ignored.
     #[default]
@@ -77,7 +89,7 @@ pub enum AlphaMode {
 }
 
 /// An image as its file holds it; decoding it is left to whoever uploads it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EncodedImage {
     /// Media type, `image/jpeg`, `image/png`, `image/ktx2`.
     pub mime: String,
@@ -86,7 +98,7 @@ pub struct EncodedImage {
 }
 
 /// Attributes of a tile's objects, by column.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct FeatureTable {
     /// Rows; feature ids are below it.
     pub count: usize,
@@ -107,7 +119,7 @@ impl FeatureTable {
 }
 
 /// Values of one attribute, one a row.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Column {
     /// Truths, `None` where not known.
     Bool(Vec<Option<bool>>),
@@ -162,7 +174,7 @@ impl Column {
 }
 
 /// Many words in one string: a tile has thousands, and an allocation each would cost more than the words.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct TextColumn {
     text: String,
     ends: Vec<u32>,

@@ -1,10 +1,11 @@
 //! Triangles ready for a graphics card.
 
 use glam::{Vec2, Vec3};
+use serde::{Deserialize, Serialize};
 
 /// Indexed triangles in single precision, relative to a content centre kept beside them in double precision.
 /// Axes: east, north, up, metres. All vertex arrays are as long as `positions`, or empty where the mesh has none.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Mesh {
     /// Vertex places, metres from the content centre.
     pub positions: Vec<Vec3>,

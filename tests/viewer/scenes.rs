@@ -114,6 +114,33 @@ fn a_broker_that_is_down_is_told_and_the_picture_comes() {
 }
 
 #[test]
+fn empty_and_torn_tiles_are_told_by_name_and_the_rest_is_drawn() {
+    let folder = tempfile::tempdir().unwrap();
+    let copied = Command::new("cp").arg("-r").arg(demo_package()).arg(folder.path().join("torn.city")).status();
+    assert!(copied.unwrap().success());
+    // Every finest tile, one in two of them empty and the others cut in half; the coarser ones stay.
+    let content = folder.path().join("torn.city/content");
+    let levels = fs::read_dir(&content).unwrap().map(|entry| entry.unwrap().path());
+    let finest = levels.max_by_key(|path| path.file_name().unwrap().to_str().unwrap().parse::<u32>().unwrap()).unwrap();
+    for column in fs::read_dir(finest).unwrap().map(|entry| entry.unwrap().path()) {
+        for (number, tile) in fs::read_dir(column).unwrap().map(|entry| entry.unwrap().path()).enumerate() {
+            let bytes = fs::read(&tile).unwrap();
+            fs::write(&tile, &bytes[..if number % 2 == 0 { 0 } else { bytes.len() / 2 }]).unwrap();
+        }
+    }
+    let mut command = Command::new(env!("CARGO_BIN_EXE_veduta"));
+    command.current_dir(folder.path()).args(["render", "torn.city", "-o", "torn.png", "--size", "640x360"]);
+    let output = command.output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && folder.path().join("torn.png").is_file(), "{stderr}");
+    let told: Vec<&str> = stderr.lines().filter(|line| line.starts_with("veduta: ")).collect();
+    assert!(
+        !told.is_empty() && told.iter().all(|line| line.contains("glb: ") && line.contains(": content/")),
+        "{stderr}"
+    );
+}
+
+#[test]
 fn a_night_in_the_demo_city() {
     let folder = tempfile::tempdir().unwrap();
     let path = demo_documents(folder.path(), "", "");

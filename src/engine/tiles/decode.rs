@@ -6,7 +6,7 @@ use glam::{DAffine3, Vec3};
 
 use super::drape::{Drape, Drapes};
 use crate::engine::city_material::{ObjectFlags, ObjectLook, TABLE_WIDTH, mesh_gpu_bytes};
-use crate::formats::{Column, ContentDecoder, FeatureTable, TileContent, glb::GlbDecoder};
+use crate::formats::{Column, FeatureTable, TileContent};
 use crate::geometry::Mesh;
 
 /// A decoded tile, ready to be uploaded.
@@ -51,9 +51,8 @@ pub struct PartObjects {
 /// Object row of a feature that belongs to no object: terrain, water.
 pub const NO_OBJECT: u32 = u32::MAX;
 
-/// Decodes a glb. `ground` paints it as terrain by slope and height.
-pub(super) fn decode(bytes: &[u8], site_from_tile: DAffine3, ground: bool) -> Result<DecodedTile, String> {
-    let content = GlbDecoder.decode(bytes).map_err(|e| e.to_string())?;
+/// Gives the objects of a tile their looks. `ground` paints it as terrain by slope and height.
+pub(super) fn with_looks(content: TileContent, site_from_tile: DAffine3, ground: bool) -> DecodedTile {
     let site_from_content = site_from_tile * DAffine3::from_translation(content.center);
     let rows = object_rows(&content.features);
     let mut drapes = Drapes::new(ground);
@@ -63,7 +62,7 @@ pub(super) fn decode(bytes: &[u8], site_from_tile: DAffine3, ground: bool) -> Re
     let parts = parts.into_iter().zip(numbers);
     let parts = parts.map(|(part, drape)| decoded_part(&features, part.mesh, drape, &rows, paint)).collect();
     let Drapes { drapes, problems, .. } = drapes;
-    Ok(DecodedTile { parts, site_from_content, features: Arc::new(features), drapes, problems })
+    DecodedTile { parts, site_from_content, features: Arc::new(features), drapes, problems }
 }
 
 /// `ground` is the height of the content's centre where the part is terrain.

@@ -15,8 +15,8 @@ mod tileset;
 pub use added::{AddedObjects, AddedPart};
 pub use decode::{NO_OBJECT, PartObjects};
 pub use ground::plain_ground;
-pub use style::{ObjectChange, ObjectChanges, ObjectLooks};
-pub use tasks::{FetchFailure, TileFetcher};
+pub use style::{DrawnObject, ObjectChange, ObjectChanges, ObjectLooks};
+pub use tasks::{DecodeHere, FetchFailure, TileDecoder, TileFetcher};
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, mpsc};
@@ -67,7 +67,7 @@ enum Answer {
 }
 
 enum Held {
-    Bytes(Arc<Vec<u8>>),
+    Bytes(Arc<Vec<u8>>, String),
     Entities(Vec<Entity>),
 }
 
@@ -82,9 +82,11 @@ struct Tree {
 pub struct CityStream {
     session: Session,
     fetcher: Arc<dyn TileFetcher>,
+    decoder: Arc<dyn TileDecoder>,
     trees: Vec<Tree>,
     held: BTreeMap<ResourceId, (usize, Held)>,
-    trees_of_fetches: BTreeMap<ResourceId, usize>,
+    /// Tree and name of what is being fetched.
+    fetches: BTreeMap<ResourceId, (usize, String)>,
     sender: mpsc::Sender<Answer>,
     answers: Mutex<mpsc::Receiver<Answer>>,
     manifest: Manifest,
@@ -119,9 +121,10 @@ impl CityStream {
         let mut stream = Self {
             session: Session::new(settings),
             fetcher,
+            decoder: Arc::new(DecodeHere),
             trees: Vec::new(),
             held: BTreeMap::new(),
-            trees_of_fetches: BTreeMap::new(),
+            fetches: BTreeMap::new(),
             sender,
             answers: Mutex::new(answers),
             manifest,
@@ -133,6 +136,11 @@ impl CityStream {
             stream.add_tileset(first, "terrain/", true)?;
         }
         Ok(stream)
+    }
+
+    /// The same city, its tiles decoded by somebody else.
+    pub fn decoded_by(self, decoder: Arc<dyn TileDecoder>) -> Self {
+        Self { decoder, ..self }
     }
 
     fn add_tileset(&mut self, first: &dyn ByteSource, folder: &str, ground: bool) -> Result<(), StreamError> {
@@ -194,7 +202,7 @@ impl CityStream {
     fn run(&mut self, command: Command, commands: &mut Commands) {
         match command {
             Command::Fetch { resource, tree, name, max_bytes } => {
-                self.trees_of_fetches.insert(resource, tree);
+                self.fetches.insert(resource, (tree, name.clone()));
                 let (bytes, sender) = (self.fetcher.fetch(name, max_bytes), self.sender.clone());
                 let answer = async move {
                     match bytes.await {
@@ -209,7 +217,7 @@ impl CityStream {
             Command::Show(resource) => self.set_visible(resource, Visibility::Inherited, commands),
             Command::Hide(resource) => self.set_visible(resource, Visibility::Hidden, commands),
             Command::CancelFetch(resource) | Command::Release(resource) => {
-                self.trees_of_fetches.remove(&resource);
+                self.fetches.remove(&resource);
                 if let Some((_, Held::Entities(entities))) = self.held.remove(&resource) {
                     entities.into_iter().for_each(|entity| commands.entity(entity).despawn());
                 }
@@ -226,21 +234,30 @@ impl CityStream {
     }
 
     fn decode(&mut self, resource: ResourceId, part: Part, max_bytes: u64) {
-        let Some((number, Held::Bytes(bytes))) = self.held.get(&resource) else { return };
-        let (bytes, sender) = (bytes.clone(), self.sender.clone());
+        let Some((number, Held::Bytes(bytes, name))) = self.held.get(&resource) else { return };
+        let failed = {
+            let name = name.clone();
+            move |cause: String| Answer::DecodeFailed(resource, format!("{cause}: {name}"))
+        };
+        let (bytes, sender, decoder) = (bytes.clone(), self.sender.clone(), self.decoder.clone());
         let Some(tree) = self.trees.get(*number) else { return };
         let (site_from_tile, levels, ground) = (tree.site_from_tile, tree.subtree_levels, tree.ground);
         let task = async move {
             let answer = match part {
-                Part::Content(_) => match decode::decode(&bytes, site_from_tile, ground) {
-                    Ok(tile) if tile.bytes() > max_bytes => Answer::TooLarge(resource, tile.bytes()),
-                    Ok(tile) => Answer::Decoded(resource, Box::new(tile)),
-                    Err(cause) => Answer::DecodeFailed(resource, cause),
+                Part::Content(_) => match decoder.decode(bytes).await {
+                    Ok(content) => {
+                        let tile = decode::with_looks(content, site_from_tile, ground);
+                        match tile.bytes() {
+                            bytes if bytes > max_bytes => Answer::TooLarge(resource, bytes),
+                            _ => Answer::Decoded(resource, Box::new(tile)),
+                        }
+                    }
+                    Err(cause) => failed(cause),
                 },
                 _ => match subtree(&bytes, levels) {
                     Ok(graft) if graft.bytes() > max_bytes => Answer::TooLarge(resource, graft.bytes()),
                     Ok(graft) => Answer::Grafted(resource, graft),
-                    Err(cause) => Answer::DecodeFailed(resource, cause),
+                    Err(cause) => failed(cause),
                 },
             };
             drop(sender.send(answer));
@@ -307,9 +324,9 @@ fn stream_city(
     for answer in answers {
         match answer {
             Answer::Fetched(id, bytes) => {
-                let Some(tree) = stream.trees_of_fetches.remove(&id) else { continue };
+                let Some((tree, name)) = stream.fetches.remove(&id) else { continue };
                 let size = bytes.len() as u64;
-                stream.held.insert(id, (tree, Held::Bytes(Arc::new(bytes))));
+                stream.held.insert(id, (tree, Held::Bytes(Arc::new(bytes), name)));
                 stream.handle(Event::Fetched(id, size));
             }
             Answer::TooLarge(id, size) => stream.handle(Event::TooLarge(id, size)),

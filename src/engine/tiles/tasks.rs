@@ -1,9 +1,11 @@
-//! Who brings the bytes of tiles: a seam, because a browser has no threads that could wait.
+//! Who brings the bytes of tiles, and who decodes them: seams, because a browser has no threads that could wait or work.
 
 use std::sync::Arc;
 
 use bevy::tasks::BoxedFuture;
 
+use crate::formats::glb::GlbDecoder;
+use crate::formats::{ContentDecoder, TileContent};
 use crate::streaming::ByteSource;
 
 /// Why the bytes of a tile are not there.
@@ -19,6 +21,21 @@ pub enum FetchFailure {
 pub trait TileFetcher: Send + Sync {
     /// The bytes of `name`, `max_bytes` at most.
     fn fetch(&self, name: String, max_bytes: u64) -> BoxedFuture<'static, Result<Vec<u8>, FetchFailure>>;
+}
+
+/// Decodes contents of tiles, beside the frame.
+pub trait TileDecoder: Send + Sync {
+    /// What a glb holds, or why it is none. Polled on a task thread where there are threads.
+    fn decode(&self, bytes: Arc<Vec<u8>>) -> BoxedFuture<'static, Result<TileContent, String>>;
+}
+
+/// On the thread that asks.
+pub struct DecodeHere;
+
+impl TileDecoder for DecodeHere {
+    fn decode(&self, bytes: Arc<Vec<u8>>) -> BoxedFuture<'static, Result<TileContent, String>> {
+        Box::pin(async move { GlbDecoder.decode(&bytes).map_err(|error| error.to_string()) })
+    }
 }
 
 /// From a source that is read on a task thread.
