@@ -40,15 +40,18 @@ fn fragment(in: Varyings) -> @location(0) vec4<f32> {
     color *= mix(0.72, 1.0, smoothstep(-0.35, 0.0, direction.z));
     let angle = dot(direction, env.sun_direction.xyz);
     var cloud = 0.0;
+#ifndef PLAIN
     if direction.z > 0.015 {
         cloud = cirrus(direction, env.sky_ambient.w);
         let forward = max(angle, 0.0);
         let bright = env.sky_ambient.rgb * 0.9 + env.light_color.rgb * (0.20 + 0.25 * forward * forward * forward);
         color = mix(color, max(bright, color), cloud * 0.62);
     }
+#endif
     let disc = smoothstep(0.99996, 0.999985, angle) * smoothstep(-0.02, 0.0, direction.z);
     color += vec3(1.0, 0.86, 0.66) * disc * env.glow_color.w * (1.0 - 0.6 * cloud);
 
+#ifndef PLAIN
     let night = env.light_color.w;
     if night > 0.05 && direction.z > 0.0 {
         let cell = direction * 260.0;
@@ -58,5 +61,6 @@ fn fragment(in: Varyings) -> @location(0) vec4<f32> {
         let star = step(0.9965, h) * (1.0 - smoothstep(0.10, 0.42, distance(cell, center)));
         color += vec3(0.75, 0.82, 1.0) * star * night * (1.0 - cloud) * smoothstep(0.03, 0.35, direction.z) * mix(0.25, 0.9, fract(h * 977.0));
     }
+#endif
     return air::finish(color, in.clip.xy);
 }

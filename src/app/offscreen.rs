@@ -28,11 +28,13 @@ pub struct OffscreenSettings {
     pub oversampling: u32,
     /// Overrides what the adapter's quality says about shadows.
     pub shadows: Option<bool>,
+    /// As a card draws that is slow at every pixel, see [`Quality::plain`].
+    pub plain: bool,
 }
 
 impl Default for OffscreenSettings {
     fn default() -> Self {
-        Self { width: 1280, height: 720, oversampling: 1, shadows: None }
+        Self { width: 1280, height: 720, oversampling: 1, shadows: None, plain: false }
     }
 }
 
@@ -58,7 +60,8 @@ impl Offscreen {
     pub fn new(settings: OffscreenSettings) -> Result<Self, GraphicsError> {
         let adapter = Adapter::find()?;
         let mut quality = adapter.quality();
-        quality.shadows = settings.shadows.unwrap_or(quality.shadows);
+        quality.shadows = settings.shadows.unwrap_or(quality.shadows && !settings.plain);
+        quality.plain |= settings.plain;
         Ok(Self::with_quality(settings, adapter, quality))
     }
 

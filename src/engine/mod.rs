@@ -22,7 +22,7 @@ pub use camera::{CameraView, Flight, SiteCamera};
 pub use city_material::{CityPart, ObjectLook};
 pub use environment::Environment;
 pub use origin::{OriginMoved, RenderOrigin, SiteTransform};
-pub use tiles::{CityStream, ObjectChange, ObjectChanges, ObjectLooks, StreamError};
+pub use tiles::{CityStream, DrawnObject, ObjectChange, ObjectChanges, ObjectLooks, StreamError};
 
 /// The order of a frame.
 #[derive(SystemSet, Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -59,17 +59,23 @@ pub struct Quality {
     pub shadow_map_px: usize,
     /// Samples a pixel at the edges of triangles: 1, 2, 4 or 8.
     pub samples: u32,
+    /// Whether light is worked out for each vertex instead of each pixel, and clouds and ripples are left away.
+    pub plain: bool,
 }
 
 impl Quality {
     /// For a tier, and for a card that is really the processor (`software`).
     pub fn of(tier: Tier, software: bool) -> Self {
         match (tier, software) {
-            (Tier::WebGl2, _) | (Tier::WebGpu, true) => {
-                Self { tier, shadows: false, shadow_cascades: 1, shadow_map_px: 1024, samples: 1 }
+            (Tier::WebGl2, plain) | (Tier::WebGpu, plain @ true) => {
+                Self { tier, shadows: false, shadow_cascades: 1, shadow_map_px: 1024, samples: 1, plain }
             }
-            (_, true) => Self { tier, shadows: true, shadow_cascades: 1, shadow_map_px: 2048, samples: 1 },
-            (_, false) => Self { tier, shadows: true, shadow_cascades: 3, shadow_map_px: 4096, samples: 4 },
+            (_, true) => {
+                Self { tier, shadows: true, shadow_cascades: 1, shadow_map_px: 2048, samples: 1, plain: false }
+            }
+            (_, false) => {
+                Self { tier, shadows: true, shadow_cascades: 3, shadow_map_px: 4096, samples: 4, plain: false }
+            }
         }
     }
 

@@ -35,17 +35,19 @@ pub fn pick(world: &mut World, start_in_site: DVec3, direction_in_site: DVec3, g
         }
     }
     let (distance_m, part, feature) = nearest?;
-    let columns = part.features.columns.iter().filter(|(name, _)| name != "object");
-    Some(Pick {
-        row: part.rows.get(feature).copied().unwrap_or(NO_OBJECT),
-        place_in_site: start_in_site + direction * distance_m,
-        distance_m,
-        attributes: columns
-            .map(|(name, column)| (name.clone(), column.value(feature)))
-            .filter(|(_, value)| *value != crate::city::Value::Null)
-            .map(|(name, value)| (name, value.to_string()))
-            .collect(),
-    })
+    let row = part.rows.get(feature).copied().unwrap_or(NO_OBJECT);
+    Some(part.pick(feature, row, start_in_site + direction * distance_m, distance_m))
+}
+
+impl PartObjects {
+    /// One of its features as it is picked.
+    pub fn pick(&self, feature: usize, row: u32, place_in_site: DVec3, distance_m: f64) -> Pick {
+        let columns = self.features.columns.iter().filter(|(name, _)| name != "object");
+        let told = columns.map(|(name, column)| (name.clone(), column.value(feature)));
+        let told = told.filter(|(_, value)| *value != crate::city::Value::Null);
+        let attributes = told.map(|(name, value)| (name, value.to_string())).collect();
+        Pick { row, place_in_site, distance_m, attributes }
+    }
 }
 
 fn hit(

@@ -6,6 +6,8 @@ use bevy::shader::Shader;
 
 /// The city's own lean material.
 pub const CITY_SHADER: Handle<Shader> = uuid_handle!("3c1f1f6c-4c3c-4b0e-9f0b-7c1e0a6f2a01");
+/// The same for cards that are slow at every pixel.
+pub const CITY_PLAIN_SHADER: Handle<Shader> = uuid_handle!("3c1f1f6c-4c3c-4b0e-9f0b-7c1e0a6f2a03");
 /// The city's depth-only pass, for shadows.
 pub const CITY_DEPTH_SHADER: Handle<Shader> = uuid_handle!("3c1f1f6c-4c3c-4b0e-9f0b-7c1e0a6f2a02");
 /// The sky.
@@ -30,6 +32,7 @@ pub const SHADERS: &[(Handle<Shader>, &str, &str)] = shaders![
     (OBJECT_LIBRARY, "lib/object.wgsl"),
     (WATER_LIBRARY, "lib/water.wgsl"),
     (CITY_SHADER, "material/city.wgsl"),
+    (CITY_PLAIN_SHADER, "material/city_plain.wgsl"),
     (CITY_DEPTH_SHADER, "material/city_depth.wgsl"),
     (SKY_SHADER, "material/sky.wgsl"),
     (FLOOD_SHADER, "material/flood.wgsl"),

@@ -15,6 +15,7 @@ use bevy::render::render_resource::{
 use bevy::render::renderer::RenderDevice;
 use bevy::shader::ShaderRef;
 
+use super::Quality;
 use super::bindings::{environment_binding, environment_layout};
 use super::environment::EnvironmentBuffer;
 use super::shader_table::SKY_SHADER;
@@ -179,17 +180,22 @@ impl SkyColors {
 
 /// Draws the sky where nothing else was drawn.
 #[derive(Asset, TypePath, Debug, Clone)]
-struct SkyMaterial {}
+struct SkyMaterial {
+    /// Without clouds and stars.
+    plain: bool,
+}
 
 impl AsBindGroup for SkyMaterial {
-    type Data = ();
+    type Data = bool;
     type Param = SRes<EnvironmentBuffer>;
 
     fn label() -> &'static str {
         "sky"
     }
 
-    fn bind_group_data(&self) -> Self::Data {}
+    fn bind_group_data(&self) -> Self::Data {
+        self.plain
+    }
 
     fn unprepared_bind_group(
         &self,
@@ -216,6 +222,11 @@ impl Material for SkyMaterial {
         SKY_SHADER.into()
     }
 
+    /// Transparent things are drawn after all others: a pixel of sky that something covers then costs nothing.
+    fn alpha_mode(&self) -> AlphaMode {
+        AlphaMode::Blend
+    }
+
     fn enable_prepass() -> bool {
         false
     }
@@ -228,8 +239,11 @@ impl Material for SkyMaterial {
         _: &MaterialPipeline,
         descriptor: &mut RenderPipelineDescriptor,
         layout: &MeshVertexBufferLayoutRef,
-        _: MaterialPipelineKey<Self>,
+        key: MaterialPipelineKey<Self>,
     ) -> Result<(), SpecializedMeshPipelineError> {
+        if let Some(fragment) = descriptor.fragment.as_mut().filter(|_| key.bind_group_data) {
+            fragment.shader_defs.push("PLAIN".into());
+        }
         descriptor.vertex.buffers = vec![layout.0.get_layout(&[Mesh::ATTRIBUTE_POSITION.at_shader_location(0)])?];
         descriptor.primitive.cull_mode = None;
         Ok(())
@@ -244,13 +258,18 @@ impl Plugin for SkyPlugin {
     }
 }
 
-fn spawn_sky(mut commands: Commands, mut meshes: ResMut<Assets<Mesh>>, mut materials: ResMut<Assets<SkyMaterial>>) {
+fn spawn_sky(
+    quality: Res<Quality>,
+    mut commands: Commands,
+    mut meshes: ResMut<Assets<Mesh>>,
+    mut materials: ResMut<Assets<SkyMaterial>>,
+) {
     let triangle = Mesh::new(PrimitiveTopology::TriangleList, RenderAssetUsages::RENDER_WORLD)
         .with_inserted_attribute(Mesh::ATTRIBUTE_POSITION, vec![[-1.0, -1.0, 0.0], [3.0, -1.0, 0.0], [-1.0, 3.0, 0.0]])
         .with_inserted_indices(Indices::U32(vec![0, 1, 2]));
     commands.spawn((
         Mesh3d(meshes.add(triangle)),
-        MeshMaterial3d(materials.add(SkyMaterial {})),
+        MeshMaterial3d(materials.add(SkyMaterial { plain: quality.plain })),
         NoFrustumCulling,
         NotShadowCaster,
         NotShadowReceiver,

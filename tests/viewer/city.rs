@@ -15,7 +15,7 @@ use veduta::package::Manifest;
 use veduta::quantity::Timestamp;
 use veduta::streaming::{ByteSource, MemorySource, SessionSettings};
 
-use crate::golden::{HEIGHT, WIDTH, check};
+use crate::golden::{A_PLAIN_PICTURE_DIFFERS_BELOW, HEIGHT, WIDTH, check, difference};
 
 /// The small demo city as a package in memory.
 pub fn demo() -> Arc<dyn ByteSource> {
@@ -61,6 +61,25 @@ fn the_demo_city_is_streamed_and_drawn() {
     assert!(stats.problems.is_empty(), "{stats:?}");
     assert!(stats.peak_bytes <= stats.budget_bytes, "{stats:?}");
     check("demo_overview", &picture);
+}
+
+/// What a card shows that is slow at every pixel: the same city by less work.
+#[test]
+fn a_slow_card_shows_the_same_city() {
+    let near = CameraView::looking_at(DVec3::new(-350.0, -520.0, 190.0), DVec3::new(120.0, 100.0, 10.0));
+    for (name, time) in [("demo_plain", None), ("demo_plain_night", Some("2026-06-10T22:30:00+08:00"))] {
+        let time = time.map(|text| Timestamp::parse(text).unwrap());
+        let view = CityView { camera: Some(near), time, ..Default::default() };
+        let drawn = |plain| {
+            let settings =
+                OffscreenSettings { width: WIDTH, height: HEIGHT, plain, shadows: Some(false), ..Default::default() };
+            draw_city(demo(), settings, &view).unwrap().0
+        };
+        let (full, plain) = (drawn(false), drawn(true));
+        let (mean, _) = difference(&full.rgba, &plain.rgba);
+        assert!(mean < A_PLAIN_PICTURE_DIFFERS_BELOW, "{name}: {mean} of 255");
+        check(name, &plain);
+    }
 }
 
 /// With a budget that cannot hold everything the counters stay below it and a picture still comes.

@@ -8,6 +8,8 @@ use veduta::app::offscreen::{Offscreen, OffscreenSettings, Picture};
 const GREATEST_MEAN_DIFFERENCE: f64 = 0.6;
 const GREATEST_SHARE_OF_CHANGED_PIXELS: f64 = 0.004;
 const A_PIXEL_IS_CHANGED_ABOVE: u8 = 24;
+/// Without ripples, clouds, grain and the sun's glint a city looks a little different, and no more; of 255.
+pub const A_PLAIN_PICTURE_DIFFERS_BELOW: f64 = 8.0;
 
 pub const WIDTH: u32 = 320;
 pub const HEIGHT: u32 = 180;

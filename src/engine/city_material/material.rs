@@ -20,7 +20,7 @@ use crate::engine::bindings::{
     environment_binding, environment_layout, sampler_binding, sampler_layout, texture_binding, texture_layout,
 };
 use crate::engine::environment::EnvironmentBuffer;
-use crate::engine::shader_table::{CITY_DEPTH_SHADER, CITY_SHADER};
+use crate::engine::shader_table::{CITY_DEPTH_SHADER, CITY_PLAIN_SHADER, CITY_SHADER};
 
 /// The looks of one tile part's objects, drawn.
 #[derive(Asset, TypePath, Debug, Clone)]
@@ -29,12 +29,15 @@ pub struct CityMaterial {
     pub objects: Handle<Image>,
     /// A picture that the mesh's texture coordinates lay on it.
     pub drape: Option<Handle<Image>>,
+    /// For a card that is slow at every pixel.
+    pub plain: bool,
 }
 
 /// What of a material makes another pipeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct CityMaterialKey {
     draped: bool,
+    plain: bool,
 }
 
 impl AsBindGroup for CityMaterial {
@@ -46,7 +49,7 @@ impl AsBindGroup for CityMaterial {
     }
 
     fn bind_group_data(&self) -> Self::Data {
-        CityMaterialKey { draped: self.drape.is_some() }
+        CityMaterialKey { draped: self.drape.is_some(), plain: self.plain }
     }
 
     fn unprepared_bind_group(
@@ -115,6 +118,12 @@ impl Material for CityMaterial {
             descriptor.vertex.shader_defs.push("DRAPED".into());
             if let Some(fragment) = &mut descriptor.fragment {
                 fragment.shader_defs.push("DRAPED".into());
+            }
+        }
+        if key.bind_group_data.plain {
+            descriptor.vertex.shader = CITY_PLAIN_SHADER;
+            if let Some(fragment) = &mut descriptor.fragment {
+                fragment.shader = CITY_PLAIN_SHADER;
             }
         }
         descriptor.vertex.buffers = vec![layout.0.get_layout(&attributes)?];

@@ -10,6 +10,7 @@ use bevy::render::render_resource::VertexFormat;
 use glam::DAffine3;
 
 use super::{CityMaterial, ObjectLook, ObjectTable};
+use crate::engine::Quality;
 use crate::engine::origin::SiteTransform;
 use crate::geometry;
 
@@ -106,6 +107,7 @@ pub struct CityAssets<'w, 's> {
     meshes: ResMut<'w, Assets<Mesh>>,
     images: ResMut<'w, Assets<Image>>,
     materials: ResMut<'w, Assets<CityMaterial>>,
+    quality: Res<'w, Quality>,
 }
 
 impl CityAssets<'_, '_> {
@@ -126,7 +128,7 @@ impl CityAssets<'_, '_> {
         let table = ObjectTable::new(looks, &mut self.images);
         let part = CityPart { triangles: mesh.triangles(), gpu_bytes: mesh_gpu_bytes(mesh) + table.bytes() };
         let drape = drape.filter(|_| !mesh.texture_coordinates.is_empty());
-        let material = CityMaterial { objects: table.image().clone(), drape };
+        let material = CityMaterial { objects: table.image().clone(), drape, plain: self.quality.plain };
         self.commands
             .spawn((
                 part,
