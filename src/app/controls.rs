@@ -1,7 +1,9 @@
-//! Pointer to camera, the same in a window and in the browser: the left button drags the city, the right one turns about
-//! what is in the middle, the wheel goes to what is under the pointer, a click picks.
+//! Pointer and fingers to camera, the same in a window and in the browser: the left button or one finger drags the city, the
+//! right one turns about what is in the middle, the wheel goes to what is under the pointer, a click or a tap picks. Two
+//! fingers zoom, turn and tilt.
 
 use bevy::input::mouse::{AccumulatedMouseMotion, AccumulatedMouseScroll};
+use bevy::input::touch::Touch;
 use bevy::prelude::*;
 use bevy::window::PrimaryWindow;
 
@@ -16,12 +18,21 @@ pub struct Clicked(pub Option<Pick>);
 #[derive(SystemSet, Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ControlSystems;
 
+/// A flight to a camera of the play, on the screen, seconds: what is faster makes dizzy, what is slower is no flight.
+const SHORTEST_FLIGHT_S: f64 = 1.5;
+const LONGEST_FLIGHT_S: f64 = 8.0;
+
+/// How long a flight takes on the screen that takes `flight_s` in a play of which `speed` seconds pass in a second.
+pub fn on_screen_s(flight_s: f64, speed: f64) -> f64 {
+    (flight_s / speed).clamp(SHORTEST_FLIGHT_S, LONGEST_FLIGHT_S)
+}
+
 /// Lets the pointer move the camera and tells of clicks.
 pub struct ControlsPlugin;
 
 impl Plugin for ControlsPlugin {
     fn build(&self, app: &mut App) {
-        let systems = (turn_and_pan, zoom, click).in_set(ControlSystems).in_set(EngineSystems::Camera);
+        let systems = (turn_and_pan, zoom, fingers, click).in_set(ControlSystems).in_set(EngineSystems::Camera);
         app.add_message::<Clicked>().add_systems(Update, systems);
     }
 }
@@ -33,10 +44,25 @@ fn pivot(view: &CameraView, ray_in_site: glam::DVec3) -> glam::DVec3 {
     view.place_in_site + ray_in_site * reach.clamp(5.0, 20_000.0)
 }
 
-fn pointer_ray(window: &Window, view: &CameraView) -> Option<glam::DVec3> {
-    let at = window.cursor_position()?;
+/// The ray through a point of a window, logical pixels from its upper left corner.
+fn ray_at(window: &Window, view: &CameraView, at: Vec2) -> glam::DVec3 {
     let (x, y) = (f64::from(at.x / window.width()) * 2.0 - 1.0, 1.0 - f64::from(at.y / window.height()) * 2.0);
-    Some(view.ray_in_site(x, y, f64::from(window.width() / window.height())))
+    view.ray_in_site(x, y, f64::from(window.width() / window.height()))
+}
+
+/// The view after the city was dragged by so many heights of the window, right and down.
+fn dragged(view: &CameraView, moved: glam::DVec2) -> CameraView {
+    let center = pivot(view, view.forward_in_site());
+    let scale = view.place_in_site.distance(center) * 2.0 * (view.vertical_field_of_view_rad * 0.5).tan();
+    let ahead = glam::DVec3::new(view.heading_rad.sin(), view.heading_rad.cos(), 0.0);
+    let step = (ahead * moved.y - view.right_in_site() * moved.x) * scale;
+    CameraView { place_in_site: view.place_in_site + step, ..*view }
+}
+
+/// The view `nearer` times as far from what a ray meets.
+fn zoomed(view: &CameraView, ray_in_site: glam::DVec3, nearer: f64) -> CameraView {
+    let target = pivot(view, ray_in_site);
+    CameraView { place_in_site: target + (view.place_in_site - target) * nearer, ..*view }
 }
 
 fn turn_and_pan(
@@ -53,14 +79,44 @@ fn turn_and_pan(
     }
     commands.entity(entity).remove::<Flight>();
     let view = camera.view;
-    let center = pivot(&view, view.forward_in_site());
-    if buttons.pressed(MouseButton::Right) {
-        camera.view = view.orbited(center, moved.x * 3.0, -moved.y * 3.0);
+    camera.view = if buttons.pressed(MouseButton::Right) {
+        view.orbited(pivot(&view, view.forward_in_site()), moved.x * 3.0, -moved.y * 3.0)
+    } else {
+        dragged(&view, moved)
+    };
+}
+
+fn fingers(
+    touches: Res<Touches>,
+    windows: Query<&Window, With<PrimaryWindow>>,
+    mut commands: Commands,
+    mut cameras: Query<(Entity, &mut SiteCamera)>,
+) {
+    let (Ok(window), Ok((entity, mut camera))) = (windows.single(), cameras.single_mut()) else { return };
+    let down: Vec<&Touch> = touches.iter().collect();
+    if down.iter().all(|finger| finger.delta() == Vec2::ZERO) {
         return;
     }
-    let scale = view.place_in_site.distance(center) * 2.0 * (view.vertical_field_of_view_rad * 0.5).tan();
-    let ahead = glam::DVec3::new(view.heading_rad.sin(), view.heading_rad.cos(), 0.0);
-    camera.view.place_in_site += (ahead * moved.y - view.right_in_site() * moved.x) * scale;
+    commands.entity(entity).remove::<Flight>();
+    let height = f64::from(window.height());
+    match down.as_slice() {
+        [one] => camera.view = dragged(&camera.view, one.delta().as_dvec2() / height),
+        [one, two, ..] => camera.view = pinched(window, &camera.view, one, two),
+        [] => {}
+    }
+}
+
+/// The view after two fingers have moved: what is between them comes nearer as they part, turns as they turn, and tilts as
+/// both go up or down.
+fn pinched(window: &Window, view: &CameraView, one: &Touch, two: &Touch) -> CameraView {
+    let before = two.previous_position() - one.previous_position();
+    let now = two.position() - one.position();
+    let nearer = f64::from((before.length() / now.length().max(1.0)).clamp(0.5, 2.0));
+    let middle = (one.position() + two.position()) * 0.5;
+    let moved = (one.delta() + two.delta()).as_dvec2() * 0.5 / f64::from(window.height());
+    let view = zoomed(view, ray_at(window, view, middle), nearer);
+    let center = pivot(&view, view.forward_in_site());
+    view.orbited(center, -f64::from(before.angle_to(now)), -moved.y * 3.0)
 }
 
 fn zoom(
@@ -73,24 +129,29 @@ fn zoom(
         return;
     }
     let view = camera.view;
-    let target = pivot(&view, pointer_ray(window, &view).unwrap_or_else(|| view.forward_in_site()));
-    let nearer = 0.85_f64.powf(f64::from(scroll.delta.y.clamp(-4.0, 4.0)));
-    camera.view.place_in_site = target + (view.place_in_site - target) * nearer;
+    let ray = window.cursor_position().map_or(view.forward_in_site(), |at| ray_at(window, &view, at));
+    camera.view = zoomed(&view, ray, 0.85_f64.powf(f64::from(scroll.delta.y.clamp(-4.0, 4.0))));
 }
 
-/// A click is a press and a release in one place.
+/// How far a pointer or a finger may go between press and release for a click, logical pixels.
+const CLICK_PX: [f32; 2] = [3.0, 12.0];
+
+/// A click is a press and a release in one place; a tap is one by a single finger.
 fn click(world: &mut World, mut pressed_at: Local<Option<Vec2>>) {
     let Ok(window) = world.query_filtered::<&Window, With<PrimaryWindow>>().single(world).cloned() else { return };
-    let Some(at) = window.cursor_position() else { return };
+    let touches = world.resource::<Touches>();
+    let alone = touches.iter().next().is_none() && touches.iter_just_released().count() == 1;
+    let tap = touches.iter_just_released().next().filter(|_| alone);
+    let tap = tap.filter(|finger| finger.distance().length() <= CLICK_PX[1]).map(Touch::position);
     let buttons = world.resource::<ButtonInput<MouseButton>>();
+    let at = window.cursor_position();
     if buttons.just_pressed(MouseButton::Left) {
-        *pressed_at = Some(at);
+        *pressed_at = at;
     }
-    if !buttons.just_released(MouseButton::Left) || pressed_at.take().is_none_or(|from| from.distance(at) > 3.0) {
-        return;
-    }
+    let released = buttons.just_released(MouseButton::Left).then(|| pressed_at.take()).flatten();
+    let clicked = released.zip(at).filter(|(from, at)| from.distance(*at) <= CLICK_PX[0]).map(|(_, at)| at);
+    let Some(at) = tap.or(clicked) else { return };
     let Ok(view) = world.query::<&SiteCamera>().single(world).map(|camera| camera.view) else { return };
-    let Some(ray) = pointer_ray(&window, &view) else { return };
-    let picked = pick(world, view.place_in_site, ray, false);
+    let picked = pick(world, view.place_in_site, ray_at(&window, &view, at), false);
     world.write_message(Clicked(picked));
 }

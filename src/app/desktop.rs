@@ -4,7 +4,7 @@ use bevy::log::LogPlugin;
 use bevy::prelude::*;
 use bevy::window::{MonitorSelection, PrimaryWindow, WindowMode};
 
-use super::controls::{Clicked, ControlSystems, ControlsPlugin};
+use super::controls::{Clicked, ControlSystems, ControlsPlugin, on_screen_s};
 use super::graphics::Adapter;
 use super::stage::SharedStage;
 use super::stage_view::{cue_target, put_on, select, show_stage};
@@ -108,7 +108,7 @@ fn play_stage(world: &mut World) {
     let flight = cue.as_ref().filter(|cue| world.resource::<Staged>().cue.as_ref() != Some(*cue)).and_then(|cue| {
         let to = cue_target(&stage, cue)?;
         let speed = stage.play().map_or(1.0, |play| play.speed());
-        Some((to, (cue.flight_s / speed).clamp(SHORTEST_FLIGHT_S, LONGEST_FLIGHT_S)))
+        Some((to, on_screen_s(cue.flight_s, speed)))
     });
     drop(stage);
     world.resource_mut::<Staged>().cue = cue;
@@ -121,10 +121,6 @@ fn play_stage(world: &mut World) {
     }
     show_stage(world);
 }
-
-/// A flight to a camera of the play, on the screen, seconds: what is faster makes dizzy, what is slower is no flight.
-const SHORTEST_FLIGHT_S: f64 = 1.5;
-const LONGEST_FLIGHT_S: f64 = 8.0;
 
 impl PlayKey {
     fn act_on(self, play: &mut Playback<LivePart>) {
