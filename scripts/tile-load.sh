@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 profile=${PROFILE:-release}
-flags=(--locked --profile "$profile" --no-default-features --features server)
+flags=(--locked --profile "$profile")
 cargo build "${flags[@]}" --bin veduta --example tile_load
 built=${CARGO_TARGET_DIR:-target}/${profile/dev/debug}
 work=$(mktemp -d)

@@ -265,6 +265,9 @@ pub struct ServeArgs {
     /// A serve.toml; read again on SIGHUP
     #[arg(long, value_name = "FILE", env = "VEDUTA_SERVE_CONFIG")]
     pub config: Option<PathBuf>,
+    /// Folder of the viewer's page [default: web/dist here, or beside the program]
+    #[arg(long, value_name = "DIR", env = "VEDUTA_PAGE")]
+    pub page: Option<PathBuf>,
     /// Let anybody in the network look without saying who they are, for open data
     #[arg(long)]
     pub insecure_public: bool,

@@ -21,6 +21,7 @@ mod links;
 pub mod live;
 mod metrics;
 mod ogc;
+mod page;
 mod parameters;
 mod problem;
 mod published;
@@ -31,6 +32,7 @@ mod tiles;
 
 use std::any::Any;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::extract::DefaultBodyLimit;
@@ -91,6 +93,7 @@ pub struct Service {
     protection: Option<Arc<Protection>>,
     certificate: Option<RustlsConfig>,
     limits: Arc<RwLock<Arc<Limits>>>,
+    page: Option<Arc<Path>>,
     phase: Arc<watch::Sender<Phase>>,
     clients: Arc<Clients>,
     /// Files of packages.
@@ -123,6 +126,7 @@ impl Service {
             protection: None,
             certificate: None,
             limits: Arc::new(RwLock::new(Arc::new(document.limits))),
+            page: None,
             phase: Arc::new(watch::Sender::new(Phase::Opening)),
             clients: Arc::default(),
             tiles,
@@ -139,6 +143,11 @@ impl Service {
     /// What is live.
     pub fn live(&self) -> &Arc<live::Live> {
         &self.live
+    }
+
+    /// The same service, with the viewer's page from a folder.
+    pub fn with_page(self, folder: &Path) -> Self {
+        Self { page: Some(folder.into()), ..self }
     }
 
     /// The same service, speaking TLS.
@@ -240,6 +249,7 @@ pub fn described(service: Service) -> (Router, utoipa::openapi::OpenApi) {
     let sent = Arc::new(description::Described::new(description.clone()));
     let body_bytes = service.limits().body_bytes;
     let router = router
+        .merge(page::router(service.page.as_deref()))
         .fallback(problem::unknown)
         .method_not_allowed_fallback(problem::not_allowed)
         .layer(Extension(sent))

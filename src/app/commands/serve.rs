@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -41,6 +41,9 @@ pub fn run(arguments: &ServeArgs) -> Result<ExitCode> {
     if let Some(certificate) = &certificate {
         service = service.with_certificate(certificate.config());
     }
+    if let Some(page) = page(arguments)? {
+        service = service.with_page(&page);
+    }
     // They are on stage until the end of this function.
     let stages = stages(&document, service.live())?;
     serve_pictures::start(&stages, service.live())?;
@@ -54,6 +57,20 @@ pub fn run(arguments: &ServeArgs) -> Result<ExitCode> {
         serve(listener, service).await.context("the server stopped")
     })?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Where the viewer's page is: where the command line says, where `make web` writes it, or beside the program.
+fn page(arguments: &ServeArgs) -> Result<Option<PathBuf>> {
+    if let Some(folder) = &arguments.page {
+        if !folder.join("index.html").is_file() {
+            bail!("there is no page in {}: build it with 'make web'", folder.display());
+        }
+        return Ok(Some(folder.clone()));
+    }
+    let program = std::env::current_exe().ok().and_then(|program| program.parent().map(Path::to_owned));
+    let beside = program.into_iter().flat_map(|folder| [folder.join("web"), folder.join("../share/veduta/web")]);
+    let places = std::iter::once(PathBuf::from("web/dist")).chain(beside);
+    Ok(places.into_iter().find(|folder| folder.join("index.html").is_file()))
 }
 
 /// The problems of an audit log, over all its files, the oldest first.
@@ -127,7 +144,8 @@ fn stages(document: &ServeDocument, live: &Live) -> Result<BTreeMap<String, (Ser
         }
         let documents = Documents::open(path)?;
         let stage = Stage::open(documents.clone(), None)?;
-        let stage = ServedStage::start(&name, stage, live).context("cannot start a stage's thread")?;
+        let city = name_of(&documents.package()?);
+        let stage = ServedStage::start(&name, &city, stage, live).context("cannot start a stage's thread")?;
         served.insert(name, (stage, documents));
     }
     Ok(served)
