@@ -22,6 +22,9 @@ pub mod streaming;
 // The outside world.
 #[cfg(not(target_arch = "wasm32"))]
 pub mod app;
+#[cfg(target_arch = "wasm32")]
+#[path = "app/browser/mod.rs"]
+pub mod app;
 #[cfg(feature = "viewer")]
 pub mod engine;
 pub mod platform;

@@ -18,6 +18,8 @@ mod source_files;
 mod tls;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod transport;
+#[cfg(target_arch = "wasm32")]
+pub mod web;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub use clock::{monotonic_now, resident_bytes};

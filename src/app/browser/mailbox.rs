@@ -1,0 +1,100 @@
+//! What the page asks of the engine, and what it may read back without waiting.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::engine::CameraView;
+
+/// A camera as pages and links write it: degrees, metres above the ellipsoid.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PageCamera {
+    /// East positive.
+    pub longitude: f64,
+    /// North positive.
+    pub latitude: f64,
+    /// Metres above the ellipsoid.
+    pub height: f64,
+    /// Clockwise from north.
+    pub heading: f64,
+    /// Above the horizon.
+    pub pitch: f64,
+    /// From the lower to the upper edge of the picture; as it is where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field_of_view: Option<f64>,
+}
+
+/// One thing that the page asks for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Request {
+    /// Fly there in so many seconds; at once with 0.
+    Fly(PageCamera, f64),
+    /// Select the object of an identifier as soon as it is drawn, or none.
+    Select(Option<String>),
+    /// Pick what is under a point of the picture, each from -1 (left, lower) to 1.
+    Pick(f64, f64),
+    /// Read the picture back.
+    Screenshot,
+    /// End, and give everything back.
+    Dispose,
+}
+
+/// Requests that wait at most: a page that asks faster than frames come loses the oldest.
+const MOST_REQUESTS: usize = 256;
+
+#[derive(Debug, Default)]
+struct Mail {
+    requests: Vec<Request>,
+    camera: Option<PageCamera>,
+    view: Option<CameraView>,
+    stats: String,
+}
+
+/// Shared by the page's handle and the engine.
+#[derive(Debug, Clone, Default, bevy::prelude::Resource)]
+pub struct Mailbox(Arc<Mutex<Mail>>);
+
+impl Mailbox {
+    fn lock(&self) -> MutexGuard<'_, Mail> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks for something.
+    pub fn ask(&self, request: Request) {
+        let mut mail = self.lock();
+        if mail.requests.len() == MOST_REQUESTS {
+            mail.requests.remove(0);
+        }
+        mail.requests.push(request);
+    }
+
+    /// Everything asked since the last call.
+    pub fn take(&self) -> Vec<Request> {
+        std::mem::take(&mut self.lock().requests)
+    }
+
+    /// Tells where the camera is, if it has moved: `in_degrees` is asked only then.
+    pub fn set_view(&self, view: CameraView, in_degrees: impl FnOnce() -> PageCamera) -> bool {
+        let mut mail = self.lock();
+        if mail.view == Some(view) {
+            return false;
+        }
+        mail.view = Some(view);
+        mail.camera = Some(in_degrees());
+        true
+    }
+
+    /// Where the camera is.
+    pub fn camera(&self) -> Option<PageCamera> {
+        self.lock().camera
+    }
+
+    /// Puts the figures there for the page, as JSON.
+    pub fn set_stats(&self, stats: String) {
+        self.lock().stats = stats;
+    }
+
+    /// The figures.
+    pub fn stats(&self) -> String {
+        self.lock().stats.clone()
+    }
+}

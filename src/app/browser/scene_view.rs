@@ -1,0 +1,204 @@
+//! The viewed scene in the engine's world: looks, sun, words and labels follow what the server says.
+
+use bevy::prelude::*;
+use glam::DVec3;
+
+use super::screen_words::{Figure, alarm_lines, clock, grave, indicator_cards, number, object_panel, time_bar};
+use super::viewed::{Inner, Viewed, attribute};
+use crate::engine::overlay::{Label, ObjectPanel, Overlay, Severity};
+use crate::engine::picking::Pick;
+use crate::engine::tiles::{NO_OBJECT, PartObjects};
+use crate::engine::{CameraView, DrawnObject, EngineSystems, Environment, ObjectChanges, SiteCamera};
+use crate::geometry::Bounds;
+use crate::quantity::Timestamp;
+use crate::scene::Effect;
+
+/// Labels on the screen at most.
+const MOST_LABELS: usize = 60;
+/// Labels are drawn up to here where a scene does not say, metres.
+const LABELS_WITHIN_M: f64 = 8_000.0;
+
+/// Keeps the world as the scene is.
+pub struct SceneViewPlugin(pub Viewed);
+
+/// Objects of a part that may have words on them, and the places of their tops, site frame.
+#[derive(Component, Default)]
+struct Labelled(Vec<(usize, DVec3)>);
+
+/// The picked object; its panel follows its values.
+#[derive(Resource, Default)]
+pub struct Picked(pub Option<Pick>);
+
+impl Plugin for SceneViewPlugin {
+    fn build(&self, app: &mut App) {
+        app.insert_resource(self.0.clone()).init_resource::<Picked>();
+        app.world_mut().resource_mut::<ObjectChanges>().set_base(std::sync::Arc::new(self.0.clone()));
+        let systems = (show, find_labelled, write_labels).chain();
+        app.add_systems(Update, systems.after(EngineSystems::Camera).before(EngineSystems::Stream));
+    }
+}
+
+/// Brings what has changed to the object tables, the sun and the panels.
+fn show(
+    viewed: Res<Viewed>,
+    picked: Res<Picked>,
+    mut changes: ResMut<ObjectChanges>,
+    mut environment: ResMut<Environment>,
+    mut overlay: ResMut<Overlay>,
+) {
+    let mut inner = viewed.lock();
+    let (rows, all) = (std::mem::take(&mut inner.rows), std::mem::take(&mut inner.all));
+    if !rows.is_empty() {
+        changes.touch(rows);
+    }
+    if all {
+        changes.touch_all();
+    }
+    let words = std::mem::take(&mut inner.words);
+    if !words && !picked.is_changed() {
+        return;
+    }
+    let mirror = inner.scene.mirror();
+    if inner.scene.document().sun.is_none() && mirror.complete && environment.time != mirror.now {
+        environment.time = mirror.now;
+    }
+    let written = written(&inner, picked.0.as_ref(), &overlay);
+    if *overlay != written {
+        *overlay = written;
+    }
+}
+
+/// Everything that is written over the picture; labels stay as they are.
+fn written(inner: &Inner, picked: Option<&Pick>, before: &Overlay) -> Overlay {
+    let (scene, mirror) = (&inner.scene, inner.scene.mirror());
+    let document = scene.document();
+    let figures = mirror.figures.values().filter_map(|figure| {
+        let (name, title, unit) = mirror.hello.indicators.get(usize::from(figure.indicator))?;
+        Some(Figure { name, title, unit, value: figure.value, state: figure.state })
+    });
+    let raised = mirror.alarms.values().map(|alarm| (alarm.since, alarm.message.clone(), alarm.severity));
+    let play = mirror.play.filter(|_| document.panel.time_bar);
+    let down = inner.trouble.iter().cloned().collect();
+    Overlay {
+        panel: picked.filter(|_| inner.panel).map(|picked| panel_of(inner, picked)),
+        indicators: indicator_cards(&document.panel.indicators, &figures.collect::<Vec<_>>()),
+        alarms: alarm_lines(if document.panel.alarms { raised.collect() } else { Vec::new() }, down),
+        message: mirror.staging.message.clone().or_else(|| inner.message.clone()),
+        time_bar: play.map(|play| {
+            let text = clock(play.time, document.zone_s);
+            time_bar(text, play.time, [play.start, play.end], play.playing.then_some(play.speed))
+        }),
+        labels: before.labels.clone(),
+        attribution: before.attribution.clone(),
+    }
+}
+
+fn panel_of(inner: &Inner, picked: &Pick) -> ObjectPanel {
+    let told = |name: &str| picked.attributes.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
+    let id = told("id").unwrap_or_default();
+    let class = told("class").unwrap_or_default();
+    let in_words = |(name, value, unit): (&str, crate::city::Value, &str)| {
+        let value = value.number().map_or_else(|| value.to_string(), number);
+        (name.to_owned(), format!("{value} {unit}"))
+    };
+    let mut known: Vec<(String, String)> = inner.scene.values(picked.row).map(in_words).collect();
+    known.extend(inner.scene.set(&id).map(|(name, value)| (name.to_owned(), value.to_string())));
+    let name = told("name");
+    let attributes = picked.attributes.iter().filter(|(name, _)| name != "id" && name != "class").cloned();
+    object_panel((id, &class, name), known, attributes)
+}
+
+/// Finds the objects of new parts that may have words; of all parts where the scene's rules or its bound objects are others.
+fn find_labelled(
+    viewed: Res<Viewed>,
+    parts: Query<(Entity, &PartObjects)>,
+    new: Query<Entity, Added<PartObjects>>,
+    mut known: Local<(usize, usize)>,
+    mut commands: Commands,
+) {
+    let inner = viewed.lock();
+    let (document, values) = (inner.scene.document(), &inner.scene.mirror().values);
+    let writes = |effect: &Effect| matches!(effect, Effect::Label { .. });
+    let by_value = document.bindings.iter().any(|binding| binding.effects.iter().any(writes));
+    let by_layer = document.layers.iter().any(|layer| layer.label.is_some());
+    let now = (if by_value { values.len() } else { 0 }, document.layers.len());
+    let all = std::mem::replace(&mut *known, now) != now;
+    if !by_layer && !by_value {
+        return;
+    }
+    let due = parts.iter().filter(|(entity, _)| all || new.contains(*entity));
+    for (entity, part) in due {
+        let may = |(feature, row): (usize, &u32)| {
+            if *row == NO_OBJECT {
+                return None;
+            }
+            let object = DrawnObject { row: *row, features: &part.features, feature };
+            let style = inner.scene.style(*row, &|name| attribute(&object, name));
+            style.label.is_some().then_some(feature)
+        };
+        let features: Vec<usize> = part.rows.iter().enumerate().filter_map(may).collect();
+        if !features.is_empty() || all {
+            commands.entity(entity).insert(Labelled(tops(part, &features)));
+        }
+    }
+}
+
+/// The middle of the top of each feature's box, site frame.
+fn tops(part: &PartObjects, features: &[usize]) -> Vec<(usize, DVec3)> {
+    let mut boxes = vec![Bounds::EMPTY; features.len()];
+    for (position, feature) in part.mesh.positions.iter().zip(&part.mesh.feature_ids) {
+        if let Ok(at) = features.binary_search(&(*feature as usize)) {
+            boxes[at] = boxes[at].with(part.site_from_content.transform_point3(position.as_dvec3()));
+        }
+    }
+    let top = |(feature, bounds): (&usize, &Bounds)| {
+        (!bounds.is_empty()).then(|| (*feature, bounds.center().with_z(bounds.max.z)))
+    };
+    features.iter().zip(&boxes).filter_map(top).collect()
+}
+
+/// Writes the words of the nearest objects in sight.
+fn write_labels(
+    viewed: Res<Viewed>,
+    parts: Query<(&PartObjects, &Labelled, &Visibility)>,
+    cameras: Query<&SiteCamera>,
+    mut written: Local<Option<(CameraView, Timestamp, usize)>>,
+    mut overlay: ResMut<Overlay>,
+) {
+    let Some(view) = cameras.iter().next().map(|camera| camera.view) else { return };
+    let inner = viewed.lock();
+    let shown = parts.iter().filter(|(.., visibility)| **visibility != Visibility::Hidden);
+    let now = (view, inner.scene.mirror().now, shown.clone().map(|(_, labelled, _)| labelled.0.len()).sum());
+    if *written == Some(now) {
+        return;
+    }
+    *written = Some(now);
+    let mut near: Vec<(f64, &PartObjects, usize, DVec3)> = shown
+        .flat_map(|(part, labelled, _)| labelled.0.iter().map(move |(feature, place)| (part, *feature, *place)))
+        .map(|(part, feature, place)| (place.distance(view.place_in_site), part, feature, place))
+        .filter(|(distance, .., place)| *distance <= LABELS_WITHIN_M && view.sees(*place))
+        .collect();
+    // Live values before names, the nearest first.
+    let is_named = |part: &PartObjects, feature: usize| {
+        part.rows.get(feature).is_none_or(|row| inner.scene.values(*row).next().is_none())
+    };
+    near.sort_by(|a, b| is_named(a.1, a.2).cmp(&is_named(b.1, b.2)).then(a.0.total_cmp(&b.0)));
+    let mut labels: Vec<Label> = Vec::new();
+    let mut rows = std::collections::BTreeSet::new();
+    for (distance, part, feature, place_in_site) in near {
+        let Some(row) = part.rows.get(feature).copied() else { continue };
+        let object = DrawnObject { row, features: &part.features, feature };
+        let style = inner.scene.style(row, &|name| attribute(&object, name));
+        let label = style.label.filter(|label| style.visible && distance <= f64::from(label.within_m));
+        if let Some(label) = label.filter(|_| rows.insert(row)) {
+            let severity = inner.scene.alarm(row).map_or(Severity::Good, grave);
+            labels.push(Label { place_in_site, text: label.text, value: String::new(), severity });
+        }
+        if labels.len() == MOST_LABELS {
+            break;
+        }
+    }
+    if overlay.labels != labels {
+        overlay.labels = labels;
+    }
+}
