@@ -1,0 +1,435 @@
+// Veduta in a page: `const viewer = await Veduta.mount(element, { scene: "demo" })`.
+//
+// A small loader: it finds out what the browser can draw with, fetches that bundle with progress in bytes, keeps the live
+// connection, and begins anew where the device is lost. Everything that is drawn is drawn by the engine in WebAssembly.
+
+/** @typedef {import("./veduta.d.ts").MountOptions} MountOptions */
+
+const here = new URL(".", import.meta.url);
+/** Beginnings anew in a minute at most: a device that is lost again and again is not there. */
+const MOST_RECOVERIES = 4;
+const RECONNECT_MS = [500, 1000, 2000, 4000, 8000];
+let instances = 0;
+
+/** The bundle that this browser can draw with: "webgpu" or "webgl2"; null where it can do neither. */
+async function bundle(wish) {
+  const webgpu = async () => Boolean(navigator.gpu && (await navigator.gpu.requestAdapter().catch(() => null)));
+  const webgl2 = () => Boolean(document.createElement("canvas").getContext("webgl2"));
+  if (wish !== "webgl2" && (await webgpu())) return "webgpu";
+  return wish !== "webgpu" && webgl2() ? "webgl2" : null;
+}
+
+/** Whether the card is really the processor. */
+async function isSoftware(kind) {
+  if (kind === "webgpu") {
+    const info = (await navigator.gpu.requestAdapter())?.info;
+    return /swiftshader|llvmpipe|software/i.test(`${info?.vendor} ${info?.architecture} ${info?.description}`);
+  }
+  const gl = document.createElement("canvas").getContext("webgl2");
+  const names = gl?.getExtension("WEBGL_debug_renderer_info");
+  return /swiftshader|llvmpipe|software/i.test(names ? gl.getParameter(names.UNMASKED_RENDERER_WEBGL) : "");
+}
+
+/** The bytes of a program as they come: `progress(bytes so far, bytes in all or 0)`. */
+async function fetched(url, progress) {
+  const response = await fetch(url);
+  if (!response.ok) throw new Error(`the server answers ${response.status}: ${url.pathname}`);
+  // What is stated is the length of the compressed answer where it is compressed.
+  const all = response.headers.get("content-encoding") ? 0 : Number(response.headers.get("content-length") ?? 0);
+  let done = 0;
+  const counted = response.body.pipeThrough(
+    new TransformStream({
+      transform(chunk, controller) {
+        done += chunk.byteLength;
+        progress(done, all);
+        controller.enqueue(chunk);
+      },
+    }),
+  );
+  return new Response(counted, { headers: { "content-type": "application/wasm" } });
+}
+
+/** Workers that decode tiles, for all viewers of a page; they begin with the first tile. */
+class Decoders {
+  #workers = [];
+  #waiting = new Map();
+  #next = 0;
+
+  decode = (bytes) => {
+    if (!this.#workers.length) this.#begin();
+    const number = this.#next++;
+    const worker = this.#workers[number % this.#workers.length];
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(number, { resolve, reject });
+      worker.postMessage({ number, bytes }, [bytes.buffer]);
+    });
+  };
+
+  #begin() {
+    const own = new URL("worker.js", here);
+    // A worker begins at the page's own origin; from there it may import its program from another one.
+    const start = () => URL.createObjectURL(new Blob([`import ${JSON.stringify(own.href)}`], { type: "text/javascript" }));
+    const program = own.origin === location.origin ? own : start();
+    const count = Math.min(4, Math.max(1, (navigator.hardwareConcurrency ?? 2) - 1));
+    for (let i = 0; i < count; i++) {
+      const worker = new Worker(program, { type: "module" });
+      worker.onmessage = ({ data: { number, bytes, problem } }) => {
+        const { resolve, reject } = this.#waiting.get(number);
+        this.#waiting.delete(number);
+        bytes ? resolve(bytes) : reject(problem);
+      };
+      // What has failed to start answers nothing: everything that waits for it is refused, and asked for again.
+      worker.onerror = (event) => {
+        for (const { reject } of this.#waiting.values()) reject(`a worker has failed: ${event.message}`);
+        this.#waiting.clear();
+      };
+      this.#workers.push(worker);
+    }
+  }
+}
+const decoders = new Decoders();
+
+/** Calls `lost` when the device is lost that draws on a canvas. */
+function watchDevice(canvas, lost) {
+  canvas.addEventListener("webglcontextlost", () => lost("the graphics context is lost"), { once: true });
+  const configure = globalThis.GPUCanvasContext?.prototype.configure;
+  if (!configure || configure.watched) return;
+  // Only the engine knows its device; it hands it over when it configures its canvas.
+  const watching = function (configuration) {
+    const of = this.canvas;
+    configuration.device.lost.then((info) => of.dispatchEvent(new CustomEvent("devicelost", { detail: info.message })));
+    return configure.call(this, configuration);
+  };
+  watching.watched = true;
+  GPUCanvasContext.prototype.configure = watching;
+}
+
+export class Veduta {
+  #element;
+  #canvas;
+  #engine;
+  #server;
+  #options;
+  #listeners = new Map();
+  #socket;
+  #retry = 0;
+  #style;
+  #selected = null;
+  #recoveries = [];
+  #ended = false;
+
+  /**
+   * Shows a scene, a city or a package in an element.
+   * @param {HTMLElement} element
+   * @param {MountOptions} options
+   */
+  static async mount(element, options = {}) {
+    const viewer = new Veduta();
+    try {
+      await viewer.#mount(element, options);
+    } catch (error) {
+      viewer.dispose();
+      throw error;
+    }
+    return viewer;
+  }
+
+  async #mount(element, { on = {}, ...options }) {
+    for (const [event, listener] of Object.entries(on)) this.on(event, listener);
+    this.#element = element;
+    const { server } = options;
+    this.#server = server ? new URL(server.replace(/\/*$/, "/"), document.baseURI) : new URL("..", here);
+    this.#options = options;
+    this.renderer = await bundle(options.renderer);
+    if (!this.renderer) {
+      throw new Error("this browser can draw with neither WebGPU nor WebGL 2; a newer one, or its graphics switched on, can");
+    }
+    this.software = options.software ?? (await isSoftware(this.renderer));
+    if (options.style) this.#style = JSON.stringify(options.style);
+    if (options.select) this.#selected = options.select;
+    await this.#find();
+    await this.#start(options.camera ? this.#place(options.camera) : undefined);
+    if (this.scene && options.live !== false) this.#connect();
+  }
+
+  /** Finds out what is shown: a package by its address, a scene, or the first that is served. */
+  async #find() {
+    const { scene, city, package: address } = this.#options;
+    this.scene = null;
+    if (address) {
+      this.#options.address = new URL(address, document.baseURI).href;
+      return;
+    }
+    let name = scene;
+    if (!name && !city) name = await this.#firstScene();
+    if (name) this.scene = await this.#json(`api/scenes/${encodeURIComponent(name)}`);
+    const cities = await this.#json("api/city");
+    const wanted = city ?? this.scene?.city ?? cities[0]?.name;
+    const found = cities.find((one) => one.name === wanted);
+    if (!found) throw new Error(wanted ? `no city '${wanted}' is served` : "nothing is served");
+    this.city = found;
+    this.#options.address = new URL(found.tileset.replace(/^\//, ""), this.#server).href.replace(/tileset\.json$/, "");
+  }
+
+  /** The first scene that is served; none for whoever may not see scenes as a whole. */
+  async #firstScene() {
+    try {
+      return (await this.#json("api/scenarios"))[0]?.scene;
+    } catch (error) {
+      if (error.status === 403) return undefined;
+      throw error;
+    }
+  }
+
+  async #fetch(path, options = {}) {
+    const headers = { ...options.headers };
+    if (this.#options.token) headers.authorization = `Bearer ${this.#options.token}`;
+    const response = await fetch(new URL(path, this.#server), { ...options, headers });
+    if (response.ok) return response;
+    const problem = await response.json().catch(() => ({}));
+    const words = [problem.title, problem.detail].filter(Boolean).join(": ");
+    throw Object.assign(new Error(words || `the server answers ${response.status}`), { status: response.status });
+  }
+
+  async #json(path, options) {
+    return (await this.#fetch(path, options)).json();
+  }
+
+  /** Begins an engine on a new canvas; the browser keeps its compiled code. */
+  async #start(camera) {
+    const number = ++instances;
+    const folder = new URL(`${this.renderer}/`, here);
+    const progress = this.#options.onProgress ?? (() => {});
+    const glue = await import(new URL(`veduta.js?viewer=${number}`, folder));
+    await glue.default({ module_or_path: fetched(new URL("veduta_bg.wasm", folder), progress) });
+    const canvas = document.createElement("canvas");
+    canvas.id = `veduta-${number}`;
+    canvas.tabIndex = 0;
+    this.#element.append(canvas);
+    this.#canvas = canvas;
+    const lost = (why) => canvas === this.#canvas && this.#recover(why);
+    watchDevice(canvas, lost);
+    canvas.addEventListener("devicelost", (event) => lost(event.detail), { once: true });
+    const { memory, time, address, token, panel } = this.#options;
+    const bare = panel === false && { panel: { ...this.scene?.panel, indicators: [], alarms: false, time_bar: false } };
+    const scene = this.scene ? { ...this.scene, ...bare } : undefined;
+    const options = { software: this.software, memory, time, camera, scene, panel, token };
+    const tell = (event, what) => {
+      if (canvas !== this.#canvas) return;
+      if (event === "fault") return this.#recover(what);
+      this.#tell(event, typeof what === "string" ? JSON.parse(what) : what);
+    };
+    this.#engine = await glue.mount(`#${canvas.id}`, address, JSON.stringify(options), tell, decoders.decode);
+    if (this.#style) this.#engine.setStyle(this.#style);
+    if (this.#selected) this.#engine.select(this.#selected);
+  }
+
+  /** A device was lost, or the engine has failed: begins anew where the camera was. */
+  async #recover(why) {
+    if (this.#ended) return;
+    const now = performance.now();
+    this.#recoveries = [...this.#recoveries.filter((then) => now - then < 60_000), now];
+    const camera = this.camera ?? undefined;
+    const old = this.#canvas;
+    this.#canvas = null;
+    this.#socket?.close();
+    try {
+      this.#engine?.dispose();
+    } catch {
+      // What has failed need not end in order.
+    }
+    old?.remove();
+    if (this.#recoveries.length > MOST_RECOVERIES) {
+      this.#tell("failed", { message: `the picture is lost again and again: ${why}` });
+      return;
+    }
+    this.#tell("lost", { message: why });
+    try {
+      await this.#start(camera);
+      if (this.scene && this.#options.live !== false) this.#connect();
+      this.#tell("recovered", { seconds: (performance.now() - now) / 1000 });
+    } catch (error) {
+      this.#tell("failed", { message: String(error.message ?? error) });
+    }
+  }
+
+  /** Keeps the live connection: values, figures, alarms, the play. */
+  async #connect() {
+    const canvas = this.#canvas;
+    const current = () => canvas === this.#canvas && !this.#ended && this.#options.live !== false;
+    const address = new URL("api/live", this.#server);
+    address.protocol = address.protocol.replace("http", "ws");
+    try {
+      if (this.#options.token) {
+        const { ticket } = await this.#json("api/session/ticket", { method: "POST" });
+        address.searchParams.set("ticket", ticket);
+      }
+    } catch (error) {
+      this.#engine.trouble(`live: ${error.message}`);
+    }
+    if (!current()) return;
+    const socket = new WebSocket(address);
+    const before = this.#socket;
+    this.#socket = socket;
+    before?.close();
+    socket.binaryType = "arraybuffer";
+    socket.onopen = () => {
+      this.#retry = 0;
+      this.#engine.trouble(undefined);
+      const { scene } = this.scene;
+      socket.send(JSON.stringify({ subscribe: { scene, rate: this.#options.rate ?? 10 } }));
+      const { screen: name } = this.#options;
+      const { width, height } = canvas;
+      if (name) socket.send(JSON.stringify({ screen: { name, width, height } }));
+    };
+    socket.onmessage = ({ data }) => {
+      if (!current() || socket !== this.#socket) return;
+      const { live, scene } = JSON.parse(this.#engine.live(new Uint8Array(data)));
+      if (live) this.#tell("live", live);
+      if (scene && scene !== this.scene.scene) this.#tell("scene", { scene });
+    };
+    socket.onclose = () => {
+      if (!current() || socket !== this.#socket) return;
+      this.#engine.trouble("实时连接中断 live connection lost");
+      const wait = RECONNECT_MS[Math.min(this.#retry++, RECONNECT_MS.length - 1)];
+      setTimeout(() => current() && this.#connect(), wait * (0.75 + Math.random() / 2));
+    };
+  }
+
+  #tell(event, what) {
+    if (event === "pick") this.#selected = what?.attributes.id ?? null;
+    for (const listener of this.#listeners.get(event) ?? []) listener(what);
+  }
+
+  /** Calls `listener` at each `event`; gives back a function that ends it. */
+  on(event, listener) {
+    const all = this.#listeners.get(event) ?? new Set();
+    this.#listeners.set(event, all.add(listener));
+    return () => all.delete(listener);
+  }
+
+  /** Flies to a camera, or to a camera of the scene by its name; at once where `seconds` is 0. */
+  flyTo(camera, seconds = 2) {
+    this.#engine.flyTo(JSON.stringify(this.#place(camera)), seconds);
+  }
+
+  /** Where a camera is that is given by itself or by its name in the scene. */
+  #place(camera) {
+    const named = typeof camera === "string" ? this.scene?.cameras.find(({ name }) => name === camera) : camera;
+    if (!named) throw new Error(`the scene has no camera '${camera}'`);
+    const { name: _, ...place } = named;
+    return place;
+  }
+
+  /** Where the camera is; null before the first frame. */
+  get camera() {
+    return JSON.parse(this.#engine?.camera() || "null");
+  }
+
+  /** Figures of streaming and drawing; null before the first frame. */
+  get stats() {
+    const stats = JSON.parse(this.#engine?.stats() || "null");
+    return stats && { ...stats, programBytes: this.#engine.memory() };
+  }
+
+  /** Picks what is under a point of the element, CSS pixels from its upper left corner, as a click does. */
+  pick(x, y) {
+    const { width, height } = this.#canvas.getBoundingClientRect();
+    const picked = new Promise((resolve) => {
+      const end = this.on("pick", (what) => resolve((end(), what)));
+    });
+    this.#engine.pick((x / width) * 2 - 1, 1 - (y / height) * 2);
+    return picked;
+  }
+
+  /** Selects an object by its identifier as soon as it is drawn; none where nothing is given. */
+  select(id) {
+    this.#selected = id ?? null;
+    this.#engine.select(id ?? undefined);
+  }
+
+  /** Objects of the city that match, as GeoJSON; the keys are the parameters of `/api/city/{city}/objects`. */
+  query(question) {
+    if (!this.city) throw new Error("only a city that a server serves can be asked");
+    const said = Object.entries(question).filter(([, value]) => value !== undefined);
+    return this.#json(`api/city/${encodeURIComponent(this.city.name)}/objects?${new URLSearchParams(said)}`);
+  }
+
+  /** Shows the city by other layers, as `[[layer]]` in a scene. */
+  setStyle(layers) {
+    this.#style = JSON.stringify(layers);
+    this.#engine.setStyle(this.#style);
+  }
+
+  /** Ends or begins the live connection. */
+  setLive(live) {
+    this.#options.live = live;
+    const socket = this.#socket;
+    this.#socket = undefined;
+    socket?.close();
+    if (live && this.scene) this.#connect();
+  }
+
+  #steer(action, more = {}) {
+    const body = JSON.stringify({ scene: this.scene?.scene, action, ...more });
+    return this.#json("api/playback", { method: "POST", headers: { "content-type": "application/json" }, body });
+  }
+
+  /** Plays on. Steering takes the role operator, and everybody who watches sees it. */
+  play() {
+    return this.#steer("play");
+  }
+
+  /** Stops where it is. */
+  pause() {
+    return this.#steer("pause");
+  }
+
+  /** Goes to an instant (RFC 3339 or a Date). */
+  seek(time) {
+    return this.#steer("seek", { time: time instanceof Date ? time.toISOString() : time });
+  }
+
+  /** Goes some steps on or back, and pauses. */
+  step(steps = 1) {
+    return this.#steer("step", { steps });
+  }
+
+  /** Played seconds a second. */
+  speed(speed) {
+    return this.#steer("speed", { speed });
+  }
+
+  /** Whether the play begins again at its end. */
+  loop(looping) {
+    return this.#steer("loop", { looping });
+  }
+
+  /** The picture as it is now. */
+  async screenshot() {
+    const [width, height, pixels] = await new Promise((resolve) => {
+      const end = this.on("screenshot", (what) => resolve((end(), what)));
+      this.#engine.screenshot();
+    });
+    const canvas = new OffscreenCanvas(width, height);
+    canvas.getContext("2d").putImageData(new ImageData(pixels, width, height), 0, 0);
+    return canvas.convertToBlob({ type: "image/png" });
+  }
+
+  /** All that a link needs to show the same again: options for `mount`. */
+  get state() {
+    const { scene, city, package: address } = this.#options;
+    const state = { scene: scene ?? this.scene?.scene, city, package: address, camera: this.camera, select: this.#selected };
+    if (this.#style) state.style = JSON.parse(this.#style);
+    return state;
+  }
+
+  /** Ends the viewer and takes its canvas away. */
+  dispose() {
+    this.#ended = true;
+    this.#socket?.close();
+    this.#engine?.dispose();
+    this.#canvas?.remove();
+    this.#listeners.clear();
+  }
+}
