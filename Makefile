@@ -1,14 +1,14 @@
 # The two commands of a newcomer are `make demo` and `make test`; both set the machine up first.
 
-.PHONY: demo test lint goldens bench load
+.PHONY: demo test lint web goldens bench load frames
 
 demo:
 	scripts/setup.sh
 	cargo run --release --locked -- demo
 
-test: lint
+test: lint web
 	cargo test --release --locked
-	cargo test --release --locked --no-default-features --features server --lib --test core
+	cd tests/node && node --test --test-concurrency=1 types.test.mjs viewer.test.mjs
 
 # Formatting, lints as errors in every supported combination of features, and the core for the browser.
 lint:
@@ -16,8 +16,12 @@ lint:
 	cargo fmt --check
 	cargo clippy --release --locked --all-targets
 	cargo clippy --release --locked --all-targets --no-default-features
-	cargo clippy --release --locked --all-targets --no-default-features --features server
 	scripts/check-wasm.sh
+
+# The page and its programs for browsers with WebGPU and with WebGL 2, into web/dist; `veduta serve` shows it.
+web:
+	scripts/setup.sh web
+	scripts/build-web.sh
 
 # Draws the golden pictures anew. Look at each of them before you commit, and say in the commit why it changed.
 goldens:
@@ -29,6 +33,13 @@ bench:
 # Many viewers of a busy scene, and a server that is killed in the middle (needs mosquitto); then tiles that are kept.
 load:
 	scripts/setup.sh test
-	cargo build --release --locked --no-default-features --features server --bin veduta --example serve_load
-	cargo run --release --locked --no-default-features --features server --example serve_load
+	cargo build --release --locked --bin veduta --example serve_load
+	cargo run --release --locked --example serve_load
 	scripts/tile-load.sh
+
+# Frames beside CesiumJS and three.js on the same city in the same browser (`make web` makes ours): a table, and all runs as JSON.
+frames:
+	scripts/setup.sh test
+	cargo build --release --locked
+	cd tests/node/frames && npm ci --no-audit --no-fund --loglevel=error
+	node tests/node/frames.mjs --json "$${CARGO_TARGET_DIR:-target}/frames.json"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the system packages that Veduta needs on Debian 12 and newer: `scripts/setup.sh` for building and drawing,
-# `scripts/setup.sh test` for the tests' real parts as well. Quick when nothing is missing. Installs with apt when root;
+# `scripts/setup.sh web` for the browser's programs, `scripts/setup.sh test` for those and the tests' real parts. Quick when nothing is missing. Installs with apt when root;
 # otherwise prints the command to run and stops.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -35,8 +35,12 @@ if [ "${1:-}" = test ]; then
     "npm npm"
     "python3 python3"
     "/usr/lib/python3*/ensurepip python3-venv"
+    "/usr/bin/chromium chromium"
   )
-  # Type-checking the core for the browser: rustup's target where it is installed, else Debian's toolchain.
+fi
+if [ "${1:-}" = test ] || [ "${1:-}" = web ]; then
+  needs+=("brotli brotli")
+  # For the browser: rustup's target where it is installed, else Debian's toolchain.
   if ! rustup target list --installed 2>/dev/null | grep -q wasm32-unknown-unknown; then
     needs+=("/usr/bin/rustc rustc-web" "/usr/bin/cargo cargo-web" "/usr/src/rustc-*/library/std/Cargo.toml rust-web-src")
   fi
@@ -68,7 +72,7 @@ command -v cargo >/dev/null || {
   exit 1
 }
 
-if [ "${1:-}" = test ] && [ ! -d tests/node/node_modules/gltf-validator ]; then
+if [ "${1:-}" = test ] && ! (cd tests/node && npm ls --silent >/dev/null); then
   (cd tests/node && npm ci --no-audit --no-fund --loglevel=error)
 fi
 

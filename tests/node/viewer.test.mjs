@@ -1,0 +1,213 @@
+// The viewer in a real browser, with WebGPU and with WebGL 2, behind a real server.
+
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { browse, colorAt, complete, difference, endAll, folder, mosquitto, open, serve, shared, veduta } from "./world.mjs";
+
+/** Mean difference of a channel between the browser's picture and the native one, of 255: other shadows, other samples. */
+const ALIKE = 12;
+/** Seconds of the flight over which memory is watched. */
+const FLIGHT_S = Number(process.env.VEDUTA_FLIGHT_S ?? 180);
+/** Where the tests look: the towers in the middle of the demo city. */
+const LOOK = "121.9045,30.8925,420,20,-28";
+
+const world = {};
+
+after(endAll);
+
+before(async () => {
+  const place = folder();
+  execFileSync(veduta, ["demo", "--headless", "-o", place]);
+  renameSync(join(place, "demo-small-1.city"), join(place, "harbour.city"));
+  world.broker = await mosquitto();
+  const scene = join(place, "browser.toml");
+  writeFileSync(
+    scene,
+    `format_version = 1
+name = "browser"
+[city]
+packages = ["harbour.city"]
+[[source]]
+name = "broker"
+kind = "mqtt"
+url = "mqtt://127.0.0.1:${world.broker.port}"
+topics = ["city/#"]
+mapping = { value = "/v" }
+[[binding]]
+source = "broker"
+stream = "city/{id}"
+to = { id = "{id}" }
+property = "load"
+unit = "%"
+[[binding.effect]]
+kind = "color"
+ramp = { by = "value", stops = [[0, "#00c853"], [100, "#ff0000"]] }
+`,
+  );
+  const tokyo = shared("tokyo/mvt_buildings");
+  const cities = [scene, "scenes/demo.scenario.toml"];
+  if (tokyo) {
+    execFileSync(veduta, ["import", tokyo, "-o", join(place, "tokyo.city")], { stdio: "ignore" });
+    cities.push(join(place, "tokyo.city"));
+  }
+  world.tokyo = Boolean(tokyo);
+  world.server = await serve(cities);
+});
+
+/** Where a building is in the picture, CSS pixels. */
+async function building(tab) {
+  for (const [x, y] of [240, 200, 280, 160, 320].flatMap((x) => [150, 130, 170, 110].map((y) => [x, y]))) {
+    const picked = await tab.evaluate(([x, y]) => window.viewer.pick(x, y), [x, y]);
+    if (picked?.attributes.class === "Building") return [x, y];
+  }
+  throw new Error("no building is in the picture");
+}
+
+for (const renderer of process.env.VEDUTA_RENDERERS?.split(",") ?? ["webgl2", "webgpu"]) {
+  describe(renderer, () => {
+    let tab, faults;
+    const address = () => world.server.address;
+
+    before(async () => {
+      ({ tab, faults } = await browse(renderer));
+    });
+
+    test("the demo city looks as it does natively", async () => {
+      await open(tab, address(), `scene=browser&renderer=${renderer}&camera=${LOOK}`);
+      assert.equal(await tab.evaluate(() => window.viewer.renderer), renderer);
+      const snapshot = `${address()}api/snapshot.png?scene=browser&size=480x270&camera=${LOOK}`;
+      const far = await difference(tab, snapshot);
+      assert.ok(far < ALIKE, `${far} of 255 from the native picture`);
+    });
+
+    test("a click picks, and a value from the broker colours what it is about", async () => {
+      const [x, y] = await building(tab);
+      await tab.evaluate(() => {
+        window.viewer.select(null);
+        const picked = new Promise((resolve) => {
+          const end = window.viewer.on("pick", (what) => what && resolve((end(), what)));
+        });
+        window.clicked = picked.then(({ attributes, place }) => ({ id: attributes.id, class: attributes.class, place }));
+      });
+      await tab.mouse.click(x, y);
+      const clicked = await tab.evaluate(() => window.clicked);
+      assert.equal(clicked.class, "Building");
+      const found = await (await fetch(`${address()}api/city/harbour/objects/${clicked.id}`)).json();
+      assert.equal(found.id, clicked.id);
+      // The picked object is where the server has it: within a building's width.
+      const [longitude, latitude] = found.geometry.coordinates.flat(2)[0];
+      const away = Math.hypot((longitude - clicked.place[0]) * 95_000, (latitude - clicked.place[1]) * 111_000);
+      assert.ok(away < 300, `${away} m from its footprint`);
+      await tab.evaluate(() => window.viewer.select(null));
+      const green = await coloured(clicked.id, 0, x, y);
+      const red = await coloured(clicked.id, 100, x, y);
+      assert.ok(green[1] > green[0] + 40, `green: ${green}`);
+      assert.ok(red[0] > red[1] + 40, `red: ${red}`);
+    });
+
+    /** The colour in the middle of the click once the viewer was told a value. */
+    async function coloured(id, value, x, y) {
+      const told = tab.evaluate(
+        (value) =>
+          new Promise((resolve) => {
+            const end = window.viewer.on("live", (live) => {
+              if (live.values.some((one) => one.value === value)) resolve(end());
+            });
+          }),
+        value,
+      );
+      world.broker.publish(`city/${id}`, { v: value });
+      await told;
+      await tab.evaluate(() => new Promise((done) => setTimeout(done, 1500)));
+      return colorAt(tab, x / 480, y / 270);
+    }
+
+    test("memory stays under its limit over a flight", async () => {
+      await open(tab, address(), `scene=browser&renderer=${renderer}&camera=${LOOK}`);
+      const most = await tab.evaluate(async (flight_s) => {
+        const { viewer } = window;
+        const center = viewer.camera;
+        const end = performance.now() + flight_s * 1000;
+        let most = { tiles: 0, program: 0 };
+        for (let i = 0; performance.now() < end; i++) {
+          const turn = i * 0.7;
+          const away = 0.012 * (0.3 + ((i * 7) % 10) / 10);
+          const longitude = center.longitude + Math.cos(turn) * away;
+          const latitude = center.latitude + Math.sin(turn) * away;
+          viewer.flyTo({ ...center, longitude, latitude, height: 150 + ((i * 37) % 900), heading: (turn * 57) % 360 }, 1);
+          await new Promise((done) => setTimeout(done, 1500));
+          const { peakBytes, programBytes } = viewer.stats;
+          most = { tiles: Math.max(most.tiles, peakBytes), program: Math.max(most.program, programBytes) };
+        }
+        return most;
+      }, FLIGHT_S);
+      const limit = 384 * 2 ** 20;
+      assert.ok(most.tiles > 0 && most.tiles <= limit, `${most.tiles} bytes of tiles`);
+      assert.ok(most.program <= limit, `${most.program} bytes of the program`);
+    });
+
+    test("a play is steered and followed", async () => {
+      await open(tab, address(), `scene=demo-scenario&renderer=${renderer}`);
+      const shown = await tab.evaluate(async () => {
+        const { viewer } = window;
+        const time = "2026-07-01T04:00:00Z";
+        const there = new Promise((resolve) => {
+          const end = viewer.on("live", (live) => live.play?.time === time && resolve((end(), live)));
+        });
+        const answer = await viewer.seek(time);
+        const live = await there;
+        return { answer: answer.time, live: live.play.time, playing: live.play.playing };
+      });
+      assert.deepEqual(shown, { answer: "2026-07-01T04:00:00Z", live: "2026-07-01T04:00:00Z", playing: false });
+      const time = await tab.evaluate(async () => {
+        await window.viewer.speed(600);
+        await window.viewer.play();
+        const moved = new Promise((resolve) => {
+          const end = window.viewer.on("live", (live) => live.play?.playing && resolve((end(), live.play.time)));
+        });
+        const time = await moved;
+        await window.viewer.pause();
+        return time;
+      });
+      assert.ok(time > "2026-07-01T04:00:00Z", time);
+    });
+
+    test("Tokyo loads", async (t) => {
+      if (!world.tokyo) return t.skip("no shared data");
+      await open(tab, address(), `city=tokyo&renderer=${renderer}&camera=139.745,35.655,1800,30,-35`);
+      const { stats, buildings } = await tab.evaluate(async () => {
+        const { stats, city } = window.viewer;
+        return { stats, buildings: city.counts.Building };
+      });
+      assert.equal(buildings, 300_858);
+      assert.ok(stats.tiles > 10 && stats.failures === 0, JSON.stringify(stats));
+      assert.ok(stats.peakBytes <= 384 * 2 ** 20, `${stats.peakBytes} bytes of tiles`);
+      await building(tab);
+    });
+
+    test("a lost device comes again within five seconds", async () => {
+      await open(tab, address(), `scene=browser&renderer=${renderer}&camera=${LOOK}`);
+      const before = await tab.evaluate(() => window.viewer.camera);
+      const { seconds } = await tab.evaluate(
+        (renderer) =>
+          new Promise((resolve, reject) => {
+            window.viewer.on("recovered", resolve);
+            window.viewer.on("failed", ({ message }) => reject(new Error(message)));
+            const canvas = document.querySelector("#city canvas");
+            if (renderer === "webgl2") canvas.getContext("webgl2").getExtension("WEBGL_lose_context").loseContext();
+            else canvas.getContext("webgpu").getConfiguration().device.destroy();
+          }),
+        renderer,
+      );
+      assert.ok(seconds < 5, `${seconds} s`);
+      await complete(tab);
+      const camera = await tab.evaluate(() => window.viewer.camera);
+      assert.ok(Math.abs(camera.longitude - before.longitude) < 1e-6 && Math.abs(camera.heading - before.heading) < 1e-3);
+    });
+
+    test("nothing went wrong on the way", () => assert.deepEqual(faults, []));
+  });
+}

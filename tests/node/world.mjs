@@ -1,0 +1,144 @@
+// What the tests in a browser stand on: real programs on free ports, ended with the test.
+
+import { execFileSync, spawn } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { chromium } from "playwright-core";
+
+const root = resolve(import.meta.dirname, "../..");
+const target = process.env.CARGO_TARGET_DIR ?? join(root, "target");
+export const veduta = join(target, "release/veduta");
+export const page = join(root, "web/dist");
+
+/** Flags by which Debian's Chromium draws without a card. */
+const FLAGS = {
+  webgl2: ["--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"],
+};
+FLAGS.webgpu = [
+  ...FLAGS.webgl2,
+  "--enable-unsafe-webgpu",
+  "--use-webgpu-adapter=swiftshader",
+  "--enable-features=Vulkan,WebGPU",
+  "--use-vulkan=swiftshader",
+];
+
+const ends = [];
+
+/** Ends everything that was started, the last first; a test file calls it when all its tests are done. */
+export async function endAll() {
+  for (const end of ends.splice(0).reverse()) await end();
+}
+
+/** A folder that is there until the tests end. */
+export function folder() {
+  const place = mkdtempSync(join(tmpdir(), "veduta-browser-"));
+  ends.push(() => rmSync(place, { recursive: true, force: true }));
+  return place;
+}
+
+/** Where shared test data are; null where they are absent and not required. */
+export function shared(path) {
+  const full = join(root, "../shared/data", path);
+  if (existsSync(full)) return full;
+  if (process.env.VEDUTA_SHARED_DATA === "required") throw new Error(`shared data required but ${full} is missing`);
+  return null;
+}
+
+export async function freePort() {
+  const server = createServer();
+  await new Promise((done) => server.listen(0, "127.0.0.1", done));
+  const { port } = server.address();
+  await new Promise((done) => server.close(done));
+  return port;
+}
+
+/** A real broker. */
+export async function mosquitto() {
+  const port = await freePort();
+  const place = folder();
+  const configuration = join(place, "mosquitto.conf");
+  writeFileSync(configuration, `listener ${port} 127.0.0.1\nallow_anonymous true\n`);
+  const program = ["/usr/sbin/mosquitto", "/usr/bin/mosquitto"].find(existsSync) ?? "mosquitto";
+  const broker = spawn(program, ["-c", configuration], { stdio: "ignore" });
+  ends.push(() => broker.kill());
+  const publish = (topic, value) => {
+    execFileSync("mosquitto_pub", ["-p", String(port), "-t", topic, "-m", JSON.stringify(value), "-r"]);
+  };
+  return { port, publish };
+}
+
+/** `veduta serve` of some paths; where it listens. */
+export async function serve(paths, more = []) {
+  const server = spawn(veduta, ["serve", "--listen", "127.0.0.1:0", "--page", page, ...more, ...paths], {
+    stdio: ["ignore", "pipe", "inherit"],
+    cwd: root,
+  });
+  ends.push(() => server.kill());
+  const address = await new Promise((listens, failed) => {
+    server.stdout.once("data", (line) => listens(String(line).trim()));
+    server.once("exit", (code) => failed(new Error(`veduta serve ended with ${code}`)));
+  });
+  return { address, process: server };
+}
+
+/** A page in Chromium that draws with `renderer`; `faults` are what it says on its console and throws. */
+export async function browse(renderer, size = { width: 480, height: 270 }) {
+  const browser = await chromium.launch({
+    executablePath: process.env.VEDUTA_CHROMIUM ?? "/usr/bin/chromium",
+    args: ["--no-sandbox", ...FLAGS[renderer]],
+  });
+  ends.push(() => browser.close());
+  const tab = await browser.newPage({ viewport: size });
+  const faults = [];
+  tab.on("console", (said) => said.type() === "error" && faults.push(said.text()));
+  tab.on("pageerror", (error) => faults.push(String(error)));
+  return { browser, tab, faults };
+}
+
+/** Opens the server's page, and waits until everything in sight is there. */
+export async function open(tab, address, hash, patience = 120_000) {
+  await tab.goto("about:blank");
+  await tab.goto(`${address}#${hash}`);
+  await complete(tab, patience);
+}
+
+export async function complete(tab, patience = 120_000) {
+  await tab.waitForFunction(() => window.viewer?.stats?.complete, undefined, { timeout: patience });
+}
+
+/** The picture of the viewer, and how far it is from another one: the mean difference of a channel, 0 to 255. */
+export function difference(tab, url) {
+  return tab.evaluate(async (url) => {
+    const pixels = async (blob) => {
+      const bitmap = await createImageBitmap(blob);
+      const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
+      const context = canvas.getContext("2d");
+      context.drawImage(bitmap, 0, 0);
+      return context.getImageData(0, 0, bitmap.width, bitmap.height);
+    };
+    const own = await pixels(await window.viewer.screenshot());
+    const other = await pixels(await (await fetch(url)).blob());
+    if (own.width !== other.width || own.height !== other.height) throw new Error("the pictures differ in size");
+    let sum = 0;
+    for (let i = 0; i < own.data.length; i += 4) {
+      for (let c = 0; c < 3; c++) sum += Math.abs(own.data[i + c] - other.data[i + c]);
+    }
+    return sum / (own.width * own.height * 3);
+  }, url);
+}
+
+/** The colour of the picture at a point, parts of its width and height from the upper left corner. */
+export function colorAt(tab, x, y) {
+  return tab.evaluate(
+    async ([x, y]) => {
+      const bitmap = await createImageBitmap(await window.viewer.screenshot());
+      const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
+      const context = canvas.getContext("2d");
+      context.drawImage(bitmap, 0, 0);
+      return [...context.getImageData(Math.floor(x * bitmap.width), Math.floor(y * bitmap.height), 1, 1).data];
+    },
+    [x, y],
+  );
+}
