@@ -9,6 +9,7 @@ import { browse, colorAt, complete, difference, endAll, folder, mosquitto, open,
 
 /** Mean difference of a channel between the browser's picture and the native one, of 255: other shadows, other samples. */
 const ALIKE = 12;
+const RENDERERS = process.env.VEDUTA_RENDERERS?.split(",") ?? ["webgl2", "webgpu"];
 /** Seconds of the flight over which memory is watched. */
 const FLIGHT_S = Number(process.env.VEDUTA_FLIGHT_S ?? 180);
 /** Where the tests look: the towers in the middle of the demo city. */
@@ -66,7 +67,7 @@ async function building(tab) {
   throw new Error("no building is in the picture");
 }
 
-for (const renderer of process.env.VEDUTA_RENDERERS?.split(",") ?? ["webgl2", "webgpu"]) {
+for (const renderer of RENDERERS) {
   describe(renderer, () => {
     let tab, faults;
     const address = () => world.server.address;
@@ -124,30 +125,6 @@ for (const renderer of process.env.VEDUTA_RENDERERS?.split(",") ?? ["webgl2", "w
       await tab.evaluate(() => new Promise((done) => setTimeout(done, 1500)));
       return colorAt(tab, x / 480, y / 270);
     }
-
-    test("memory stays under its limit over a flight", async () => {
-      await open(tab, address(), `scene=browser&renderer=${renderer}&camera=${LOOK}`);
-      const most = await tab.evaluate(async (flight_s) => {
-        const { viewer } = window;
-        const center = viewer.camera;
-        const end = performance.now() + flight_s * 1000;
-        let most = { tiles: 0, program: 0 };
-        for (let i = 0; performance.now() < end; i++) {
-          const turn = i * 0.7;
-          const away = 0.012 * (0.3 + ((i * 7) % 10) / 10);
-          const longitude = center.longitude + Math.cos(turn) * away;
-          const latitude = center.latitude + Math.sin(turn) * away;
-          viewer.flyTo({ ...center, longitude, latitude, height: 150 + ((i * 37) % 900), heading: (turn * 57) % 360 }, 1);
-          await new Promise((done) => setTimeout(done, 1500));
-          const { peakBytes, programBytes } = viewer.stats;
-          most = { tiles: Math.max(most.tiles, peakBytes), program: Math.max(most.program, programBytes) };
-        }
-        return most;
-      }, FLIGHT_S);
-      const limit = 384 * 2 ** 20;
-      assert.ok(most.tiles > 0 && most.tiles <= limit, `${most.tiles} bytes of tiles`);
-      assert.ok(most.program <= limit, `${most.program} bytes of the program`);
-    });
 
     test("a play is steered and followed", async () => {
       await open(tab, address(), `scene=demo-scenario&renderer=${renderer}`);
@@ -208,6 +185,45 @@ for (const renderer of process.env.VEDUTA_RENDERERS?.split(",") ?? ["webgl2", "w
       assert.ok(Math.abs(camera.longitude - before.longitude) < 1e-6 && Math.abs(camera.heading - before.heading) < 1e-3);
     });
 
+    test("the example page shows two viewers, charts and what a question finds", async () => {
+      const left = encodeURIComponent(JSON.stringify({ scene: "demo-scenario" }));
+      await tab.goto(`${address()}web/embed.html#left=${left}`);
+      await tab.waitForFunction(() => document.querySelectorAll("#hits li").length > 0, undefined, { timeout: 120_000 });
+      assert.equal(await tab.locator("canvas[id^=veduta-]").count(), 2);
+      assert.ok((await tab.locator("figure").count()) > 0);
+    });
+
     test("nothing went wrong on the way", () => assert.deepEqual(faults, []));
   });
 }
+
+// Side by side: most of a flight is waiting.
+describe("memory stays under its limit over a flight", { concurrency: RENDERERS.length }, () => {
+  for (const renderer of RENDERERS) {
+    test(renderer, async () => {
+      const { tab, faults } = await browse(renderer);
+      await open(tab, world.server.address, `scene=browser&renderer=${renderer}&camera=${LOOK}`);
+      const most = await tab.evaluate(async (flight_s) => {
+        const { viewer } = window;
+        const center = viewer.camera;
+        const end = performance.now() + flight_s * 1000;
+        let most = { tiles: 0, program: 0 };
+        for (let i = 0; performance.now() < end; i++) {
+          const turn = i * 0.7;
+          const away = 0.012 * (0.3 + ((i * 7) % 10) / 10);
+          const longitude = center.longitude + Math.cos(turn) * away;
+          const latitude = center.latitude + Math.sin(turn) * away;
+          viewer.flyTo({ ...center, longitude, latitude, height: 150 + ((i * 37) % 900), heading: (turn * 57) % 360 }, 1);
+          await new Promise((done) => setTimeout(done, 1500));
+          const { peakBytes, programBytes } = viewer.stats;
+          most = { tiles: Math.max(most.tiles, peakBytes), program: Math.max(most.program, programBytes) };
+        }
+        return most;
+      }, FLIGHT_S);
+      const limit = 384 * 2 ** 20;
+      assert.ok(most.tiles > 0 && most.tiles <= limit, `${most.tiles} bytes of tiles`);
+      assert.ok(most.program <= limit, `${most.program} bytes of the program`);
+      assert.deepEqual(faults, []);
+    });
+  }
+});
