@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Builds the page and its programs into web/dist: `scripts/build-web.sh [webgpu|webgl2]...` (both where none is
-# named), and the program of the workers. Uses
-# rustup's wasm32 target where it is installed, else Debian's rustc-web with its own standard library, and wasm-bindgen of
-# the version in Cargo.lock. Each program is told with its size; one that is larger than MOST_BYTES in brotli fails.
+# Builds the page and its programs into web/dist: that of the workers, and `scripts/build-web.sh [webgpu|webgl2]...` (both
+# where none is named). Uses rustup's wasm32 target where it is installed, else Debian's rustc-web with its own standard
+# library, and wasm-bindgen of the version in Cargo.lock. Each program is told with its size; one that is larger than
+# MOST_BYTES in brotli fails.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 MOST_BYTES=6000000
