@@ -15,6 +15,9 @@ const GROUND: u32 = 512u;
 // Of a face, not of an object: too narrow for a window. Twin of `city_mesh` in src/engine/city_material/part.rs.
 const NARROW: u32 = 32768u;
 
+// How bright a colour that tells something is by itself in the night, of its own brightness.
+const DATA_GLOW: f32 = 0.45;
+
 struct ObjectTexel {
     color: vec4<f32>,
     flags: u32,

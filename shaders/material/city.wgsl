@@ -111,7 +111,7 @@ fn fragment(in: Varyings) -> @location(0) vec4<f32> {
             let f = facade::facade(env, albedo, along, in.place.z, footprint, seed);
             glass = f.glass * wall * mix(1.0, 0.35, is_data);
             albedo = mix(albedo, f.albedo, wall);
-            emission = f.emission * wall;
+            emission = f.emission * (wall * (1.0 - is_data));
         }
         if normal.z > 0.5 {
             // Roofs: gravel, membrane or tiles, with a little grain where it can be seen.
@@ -145,7 +145,8 @@ fn fragment(in: Varyings) -> @location(0) vec4<f32> {
         let pane = inside + sky * fresnel + env.light_color.rgb * glint * 2.0;
         color = mix(color, pane, glass);
     }
-    color += emission;
+    // What is told by a colour is seen in the night, too.
+    color += emission + in.color * (is_data * env.light_color.w * looks::DATA_GLOW);
     if (flags & looks::WATER) != 0u && normal.z > 0.9 {
         let place = air::site_from_render(in.world).xy + env.pattern_origin.xy;
         color = water::surface(env, albedo * 0.75, place, direction, roof_footprint * 0.5, shadow);

@@ -92,6 +92,9 @@ fn vertex(in: Vertex) -> Varyings {
         lit = mix(air::lit(env, color * 0.75, normal, 1.0, 1.0), air::sky_color(env, mirrored), fresnel);
     }
     var behind = mix(lit, pane(color, normal, direction), mix(1.0, 0.35, is_data));
+    let glow = color * (is_data * env.light_color.w * looks::DATA_GLOW);
+    lit += glow;
+    behind += glow;
     if (texel.flags & looks::GLOWS) != 0u {
         lit += color * mix(0.25, 1.4, env.light_color.w);
     }
@@ -129,7 +132,10 @@ fn fragment(in: Varyings) -> @location(0) vec4<f32> {
     if in.window.x > 0.0 {
         let share = facade::filtered(in.cell.x, in.window.x, width.x) * facade::filtered(in.cell.y, in.window.y, width.y);
         let glass = share * smoothstep(0.05, 0.12, in.cell.y);
-        color = mix(color, in.pane, glass) + facade::lamps(env, in.cell, width, in.flags_and_seed >> 16u) * glass;
+        color = mix(color, in.pane, glass);
+        if (in.flags_and_seed & looks::DATA_COLOR) == 0u {
+            color += facade::lamps(env, in.cell, width, in.flags_and_seed >> 16u) * glass;
+        }
     }
 #ifdef DRAPED
     let draped = textureSample(drape, drape_sampler, in.coordinate).rgb * in.light;

@@ -276,8 +276,12 @@ impl Words {
             for (name, value) in &panel.rows {
                 let row = Node { justify_content: JustifyContent::SpaceBetween, column_gap: px(12), ..default() };
                 card.spawn(row).with_children(|row| {
-                    self.line(row, name, 12.5, FAINT);
-                    self.broken(row, value, 12.5, INK);
+                    let whole = Node { flex_shrink: 0.0, max_width: percent(60), ..default() };
+                    row.spawn((self.text(name, 12.5, FAINT), whole));
+                    // All that the name leaves, whatever the words would like to have.
+                    let rest = Node { flex_grow: 1.0, flex_basis: px(0), min_width: px(0), ..default() };
+                    let breaks = TextLayout::new(Justify::Right, LineBreak::WordOrCharacter);
+                    row.spawn((self.text(value, 12.5, INK), breaks, rest));
                 });
             }
         });

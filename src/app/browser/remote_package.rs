@@ -32,16 +32,21 @@ impl RemotePackage {
 
     /// What a city stream needs before it can begin: manifest and tilesets.
     pub async fn first_files(&self) -> Result<MemorySource, HttpError> {
-        let mut files = Vec::new();
-        for name in [Manifest::NAME, "tileset.json", "terrain/tileset.json"] {
-            match get(&format!("{}{name}", self.address), self.token.as_deref(), MOST_FIRST_BYTES).await {
-                Ok(bytes) => files.push((name.to_owned(), bytes)),
-                // Not every package has a terrain; the manifest says so.
-                Err(HttpError::Status { status: 404, .. }) if name.starts_with("terrain/") => {}
-                Err(error) => return Err(error),
-            }
+        let manifest = self.first(Manifest::NAME).await?;
+        let mut names = vec!["tileset.json"];
+        // One that cannot be read is told by who opens the city.
+        if Manifest::read(&String::from_utf8_lossy(&manifest)).is_ok_and(|manifest| manifest.terrain) {
+            names.push("terrain/tileset.json");
+        }
+        let mut files = vec![(Manifest::NAME.to_owned(), manifest)];
+        for name in names {
+            files.push((name.to_owned(), self.first(name).await?));
         }
         Ok(files.into_iter().collect())
+    }
+
+    async fn first(&self, name: &str) -> Result<Vec<u8>, HttpError> {
+        get(&format!("{}{name}", self.address), self.token.as_deref(), MOST_FIRST_BYTES).await
     }
 }
 

@@ -31,6 +31,8 @@ pub struct CityMaterial {
     pub drape: Option<Handle<Image>>,
     /// For a card that is slow at every pixel.
     pub plain: bool,
+    /// Lies under everything else.
+    pub ground: bool,
 }
 
 /// What of a material makes another pipeline.
@@ -91,6 +93,12 @@ impl Material for CityMaterial {
 
     fn fragment_shader() -> ShaderRef {
         CITY_SHADER.into()
+    }
+
+    /// What is masked is drawn after what is opaque: a slow card does not draw the ground under buildings. Nothing is
+    /// masked in fact.
+    fn alpha_mode(&self) -> AlphaMode {
+        if self.plain && self.ground { AlphaMode::Mask(0.0) } else { AlphaMode::Opaque }
     }
 
     fn prepass_vertex_shader() -> ShaderRef {

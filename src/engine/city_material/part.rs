@@ -9,7 +9,7 @@ use bevy::prelude::*;
 use bevy::render::render_resource::VertexFormat;
 use glam::DAffine3;
 
-use super::{CityMaterial, ObjectLook, ObjectTable};
+use super::{CityMaterial, ObjectFlags, ObjectLook, ObjectTable};
 use crate::engine::Quality;
 use crate::engine::origin::SiteTransform;
 use crate::geometry;
@@ -125,10 +125,11 @@ impl CityAssets<'_, '_> {
         drape: Option<Handle<Image>>,
         site_from_content: DAffine3,
     ) -> Entity {
+        let ground = looks.first().is_some_and(|look| look.flags.has(ObjectFlags::GROUND));
         let table = ObjectTable::new(looks, &mut self.images);
         let part = CityPart { triangles: mesh.triangles(), gpu_bytes: mesh_gpu_bytes(mesh) + table.bytes() };
         let drape = drape.filter(|_| !mesh.texture_coordinates.is_empty());
-        let material = CityMaterial { objects: table.image().clone(), drape, plain: self.quality.plain };
+        let material = CityMaterial { objects: table.image().clone(), drape, plain: self.quality.plain, ground };
         self.commands
             .spawn((
                 part,
