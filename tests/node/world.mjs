@@ -104,19 +104,29 @@ export async function open(tab, address, hash, patience = 120_000) {
   await complete(tab, patience);
 }
 
+/** Waits for some frames: what was told is drawn then. */
+export async function settled(tab) {
+  const frames = await tab.evaluate(() => window.viewer.stats.frames);
+  await tab.waitForFunction((frames) => window.viewer.stats.frames > frames + 5, frames, { timeout: 60_000 });
+}
+
 export async function complete(tab, patience = 120_000) {
   await tab.waitForFunction(() => window.viewer?.stats?.complete, undefined, { timeout: patience });
 }
 
-/** The picture of the viewer, and how far it is from another one: the mean difference of a channel, 0 to 255. */
+/**
+ * How far the viewer's picture is from another one: the mean difference of a channel, 0 to 255, in squares of four pixels,
+ * because edges are sampled otherwise.
+ */
 export function difference(tab, url) {
   return tab.evaluate(async (url) => {
     const pixels = async (blob) => {
       const bitmap = await createImageBitmap(blob);
-      const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
-      const context = canvas.getContext("2d");
-      context.drawImage(bitmap, 0, 0);
-      return context.getImageData(0, 0, bitmap.width, bitmap.height);
+      const [width, height] = [bitmap.width / 4, bitmap.height / 4].map(Math.floor);
+      const context = new OffscreenCanvas(width, height).getContext("2d");
+      context.imageSmoothingQuality = "high";
+      context.drawImage(bitmap, 0, 0, width, height);
+      return context.getImageData(0, 0, width, height);
     };
     const own = await pixels(await window.viewer.screenshot());
     const other = await pixels(await (await fetch(url)).blob());
