@@ -97,6 +97,10 @@ for (const renderer of RENDERERS) {
       await open(tab, address(), `scene=demo-scenario&renderer=${renderer}&camera=${LOOK}`);
       assert.equal(await tab.evaluate(() => window.viewer.renderer), renderer);
       await seek(tab, NOON);
+      // The play may have moved the camera.
+      const [longitude, latitude, height, heading, pitch] = LOOK.split(",").map(Number);
+      const look = { longitude, latitude, height, heading, pitch };
+      await tab.evaluate((look) => window.viewer.flyTo(look, 0), look);
       await settled(tab);
       await complete(tab);
       const snapshot = `${address()}api/snapshot.png?scene=demo-scenario&size=480x270&camera=${LOOK}`;
@@ -106,6 +110,7 @@ for (const renderer of RENDERERS) {
     });
 
     test("a click picks, and a value from the broker colours what it is about", async () => {
+      await open(tab, address(), `scene=browser&renderer=${renderer}&camera=${LOOK}`);
       const [x, y] = await building(tab);
       await tab.evaluate(() => {
         window.viewer.select(null);
