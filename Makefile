@@ -1,18 +1,15 @@
 # The two commands of a newcomer are `make demo` and `make test`; both set the machine up first.
 
-.PHONY: demo test native lint web goldens bench load frames
+.PHONY: demo test lint web goldens bench load frames
 
 demo:
 	scripts/setup.sh
 	cargo run --release --locked -- demo
 
+# The browser's programs are built beside the native tests: their linker uses one core.
 test: lint
-	$(MAKE) --output-sync=target -j2 web native
+	scripts/build-web.sh & web=$$!; cargo test --release --locked; native=$$?; wait $$web && exit $$native
 	cd tests/node && node --test --test-concurrency=1 types.test.mjs viewer.test.mjs
-
-# Beside the browser's programs: the linker of each leaves a core to the other.
-native:
-	cargo test --release --locked
 
 # Formatting, lints as errors in every supported combination of features, and the core for the browser.
 lint:
