@@ -12,7 +12,7 @@ import { bundle, cesiumFiles, versions } from "./frames/bundle.mjs";
 import { city } from "./frames/city.mjs";
 import { cpu } from "./frames/cpu.mjs";
 import { server } from "./frames/server.mjs";
-import { browse, folder, page, serve, veduta } from "./world.mjs";
+import { browse, endAll, ends, folder, page, serve, veduta } from "./world.mjs";
 
 const SIZE = { width: 960, height: 540 };
 const PATIENCE_MS = 90_000;
@@ -36,12 +36,8 @@ const VIEWERS = [
   { name: "three.js + 3d-tiles-renderer", viewer: "three", words: {}, browser: "webgl2" },
 ];
 
-const ended = [];
-const test = { after: (end) => ended.unshift(end) };
-
 async function measured({ name, viewer, words, browser: kind }, serving, address) {
-  const own = [];
-  const { browser, tab, faults } = await browse({ after: (end) => own.push(end) }, kind, SIZE);
+  const { browser, tab, faults } = await browse(kind, SIZE);
   try {
     const developer = await tab.context().newCDPSession(tab);
     const asked = new URLSearchParams({ viewer, package: address, ...words });
@@ -105,16 +101,16 @@ function table(rows) {
 }
 
 try {
-  const place = folder(test);
+  const place = folder();
   writeFileSync(join(place, "grid.geojson"), JSON.stringify(city()));
   execFileSync(veduta, ["import", join(place, "grid.geojson"), "-o", join(place, "grid.city")], { stdio: "ignore" });
-  const { address: behind } = await serve(test, [join(place, "grid.city")]);
+  const { address: behind } = await serve([join(place, "grid.city")]);
   const { tileset } = (await (await fetch(new URL("api/city", behind))).json())[0];
   const made = join(place, "made");
   await bundle(made);
   const pages = join(import.meta.dirname, "frames");
   const serving = await server({ "/made/": made, "/frames/": pages, "/cesium/": cesiumFiles, "/web/": page }, behind);
-  test.after(serving.close);
+  ends.push(serving.close);
   if (said.pictures) mkdirSync(said.pictures, { recursive: true });
 
   const wanted = said.only?.split(",");
@@ -150,5 +146,5 @@ try {
   if (said.json) writeFileSync(said.json, `${json}\n`);
   else console.log(json);
 } finally {
-  for (const end of ended) await end();
+  await endAll();
 }

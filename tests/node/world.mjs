@@ -24,7 +24,8 @@ FLAGS.webgpu = [
   "--use-vulkan=swiftshader",
 ];
 
-const ends = [];
+/** What ends with the tests. */
+export const ends = [];
 
 /** Ends everything that was started, the last first; a test file calls it when all its tests are done. */
 export async function endAll() {
