@@ -63,6 +63,8 @@ export interface Scene {
   readonly layers: Layer[];
   /** Named views, the first one first. */
   readonly cameras: NamedCamera[];
+  /** Where the camera flies while nobody moves it. */
+  readonly tour: { cameras: string[]; hold_s: number; flight_s: number } | null;
   /** What the viewer writes beside the city. */
   readonly panel: { indicators: string[]; alarms: boolean; time_bar: boolean; look: "dark" | "light" };
   /** The instant whose sun shines where nothing moves (RFC 3339). */
@@ -279,6 +281,8 @@ export interface MountOptions {
   rate?: number | undefined;
   /** false: figures, alarms, time bar and what is selected are not written over the picture. */
   panel?: boolean | undefined;
+  /** Whether the scene's tour is flown; where nothing is said, it is unless `camera` tells where to be. */
+  tour?: boolean | undefined;
   /** By this name operators steer this viewer (`/api/screens`). */
   screen?: string | undefined;
   /** Hard limit for tile data, MiB; 384 where nothing is said. */

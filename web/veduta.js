@@ -211,8 +211,10 @@ export class Veduta {
     watchDevice(canvas, lost);
     canvas.addEventListener("devicelost", (event) => lost(event.detail), { once: true });
     const { memory, time, address, token, panel } = this.#options;
+    // Whoever has asked for a view wants to stay there.
+    const still = (this.#options.tour ?? !this.#options.camera) === false && { tour: null };
     const bare = panel === false && { panel: { ...this.scene?.panel, indicators: [], alarms: false, time_bar: false } };
-    const scene = this.scene ? { ...this.scene, ...bare } : undefined;
+    const scene = this.scene ? { ...this.scene, ...bare, ...still } : undefined;
     const options = { software: this.software, memory, time, camera, scene, panel, token };
     const tell = (event, what) => {
       if (canvas !== this.#canvas) return;

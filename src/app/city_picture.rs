@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::graphics::GraphicsError;
 use super::offscreen::{Offscreen, OffscreenSettings, Picture};
-use super::surroundings::{overview, show_city};
+use super::shell::surroundings::{overview, show_city};
 use crate::engine::{CameraView, CityPart, CityStream, StreamError};
 use crate::quantity::Timestamp;
 use crate::streaming::{ByteSource, SessionSettings};

@@ -1,14 +1,14 @@
 //! The shell with a window: a click selects, keys play.
 
-use bevy::log::LogPlugin;
 use bevy::prelude::*;
 use bevy::window::{MonitorSelection, PrimaryWindow, WindowMode};
 
-use super::controls::{Clicked, ControlSystems, ControlsPlugin, on_screen_s};
 use super::graphics::Adapter;
+use super::shell::controls::{Clicked, ControlSystems, ControlsPlugin, on_screen_s};
+use super::shell::surroundings::{overview, show_city};
+use super::shell::tour::{Tour, TourPlugin};
 use super::stage::SharedStage;
 use super::stage_view::{cue_target, put_on, select, show_stage};
-use super::surroundings::{overview, show_city};
 use crate::engine::{
     CameraView, CityStream, EnginePlugins, EngineSystems, Environment, Flight, SiteCamera, camera_bundle,
 };
@@ -46,6 +46,8 @@ pub struct DesktopSettings {
     pub kiosk: bool,
     /// The first view; the whole city where nothing is said.
     pub camera: Option<CameraView>,
+    /// Where the camera flies while nobody moves it.
+    pub tour: Option<Tour>,
 }
 
 /// Where Home flies to.
@@ -64,10 +66,9 @@ pub fn run(stream: CityStream, settings: DesktopSettings, stage: &SharedStage) -
         .add_plugins(
             DefaultPlugins
                 .set(WindowPlugin { primary_window: Some(window), ..default() })
-                .set(adapter.render_plugin(false))
-                .disable::<LogPlugin>(),
+                .set(adapter.render_plugin(false)),
         )
-        .add_plugins((EnginePlugins, ControlsPlugin))
+        .add_plugins((EnginePlugins, ControlsPlugin, TourPlugin))
         .add_message::<PlayKey>()
         .add_systems(Update, (keys, select_clicked.after(ControlSystems)).in_set(EngineSystems::Camera))
         .add_systems(Update, play_stage.after(EngineSystems::Camera).before(EngineSystems::Stream));
@@ -75,6 +76,9 @@ pub fn run(stream: CityStream, settings: DesktopSettings, stage: &SharedStage) -
     let view = settings.camera.unwrap_or_else(|| overview(app.world()));
     app.insert_resource(HomeView(view));
     app.world_mut().spawn(camera_bundle(view, &quality));
+    if let Some(tour) = settings.tour {
+        app.insert_resource(tour);
+    }
     app.insert_resource(Staged { stage: stage.clone(), cue: stage.lock().state().camera.clone() });
     put_on(app.world_mut(), stage)?;
     app.run();

@@ -1,7 +1,6 @@
 //! The graphics card: whether there is one, and an app of the engine without a loop of its own.
 
 use bevy::app::{PluginsState, TerminalCtrlCHandlerPlugin};
-use bevy::log::LogPlugin;
 use bevy::prelude::*;
 use bevy::render::RenderPlugin;
 use bevy::render::pipelined_rendering::PipelinedRenderingPlugin;
@@ -117,7 +116,6 @@ pub(super) fn windowless_app(adapter: &Adapter, quality: Quality) -> App {
                 .set(adapter.render_plugin(true))
                 .disable::<WinitPlugin>()
                 .disable::<PipelinedRenderingPlugin>()
-                .disable::<LogPlugin>()
                 .disable::<TerminalCtrlCHandlerPlugin>(),
         )
         .add_plugins(EnginePlugins);

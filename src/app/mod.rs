@@ -7,8 +7,6 @@ pub mod city_picture;
 mod cli;
 mod commands;
 #[cfg(feature = "viewer")]
-mod controls;
-#[cfg(feature = "viewer")]
 pub mod desktop;
 pub mod documents;
 pub mod feeds;
@@ -26,8 +24,6 @@ pub mod runs;
 mod scene_parts;
 #[cfg(feature = "viewer")]
 pub mod scene_picture;
-#[cfg(feature = "viewer")]
-mod screen_words;
 #[cfg(all(feature = "server", feature = "viewer"))]
 mod serve_pictures;
 #[cfg(all(feature = "server", not(feature = "viewer")))]
@@ -35,11 +31,11 @@ mod serve_pictures;
 mod serve_pictures;
 #[cfg(feature = "server")]
 pub mod serve_stage;
+#[cfg(feature = "viewer")]
+pub mod shell;
 pub mod stage;
 #[cfg(feature = "viewer")]
 pub mod stage_view;
-#[cfg(feature = "viewer")]
-pub mod surroundings;
 
 use std::process::ExitCode;
 

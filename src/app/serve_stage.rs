@@ -103,6 +103,7 @@ fn scene_for_viewers(name: &str, city: &str, stage: &Stage) -> SceneForViewers {
         layers: scene.layers.clone(),
         bindings: scene.bindings.iter().map(effects).collect(),
         cameras: scene.cameras.iter().filter_map(|camera| camera_for_viewers(camera, stage)).collect(),
+        tour: scene.tour.clone(),
         panel: scene.panel.clone(),
         sun: if moves { None } else { scene.time.start.clone() },
         zone_s: stage.zone_s,

@@ -6,7 +6,9 @@ use bevy::prelude::*;
 
 use super::labels::LabelBook;
 use super::scene_parts::{added_parts, bed_in_site, water_of};
-use super::screen_words::{self, Figure, alarm_lines, change_of, clock, grave, indicator_cards, number, object_panel};
+use super::shell::screen_words::{
+    self, Figure, alarm_lines, change_of, clock, grave, indicator_cards, number, object_panel,
+};
 use super::stage::{SharedStage, Stage, place_of};
 use crate::engine::city_material::ObjectFlags;
 use crate::engine::flood::FloodLayer;

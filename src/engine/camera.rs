@@ -184,6 +184,7 @@ fn fly(time: Res<Time>, mut commands: Commands, mut cameras: Query<(Entity, &mut
         flight.elapsed_s += time.delta_secs_f64();
         camera.view = flight.view();
         if flight.elapsed_s >= flight.duration_s {
+            camera.view = flight.to;
             commands.entity(entity).remove::<Flight>();
         }
     }

@@ -9,7 +9,7 @@ use super::live_mirror::LiveMirror;
 use super::wire::{LiveMessage, LiveValueOf, OwnValue};
 use crate::city::Value;
 use crate::live::ValueState;
-use crate::scene::{Effect, LayerDocument, ObjectStyle, PanelDocument, Severity, StyleError};
+use crate::scene::{Effect, LayerDocument, ObjectStyle, PanelDocument, Severity, StyleError, TourDocument};
 
 /// What a viewer elsewhere needs to draw a scene, and nothing else: no connections, no streams, no rules.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -26,6 +26,8 @@ pub struct SceneForViewers {
     pub bindings: Vec<EffectsForViewers>,
     /// Named views, the first one first.
     pub cameras: Vec<CameraForViewers>,
+    /// Where the camera flies while nobody moves it.
+    pub tour: Option<TourDocument>,
     /// What stands beside the city on the screen.
     pub panel: PanelDocument,
     /// The instant whose sun shines (RFC 3339) in a scene in which nothing moves; otherwise it is the scene's own.

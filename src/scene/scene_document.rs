@@ -431,11 +431,19 @@ pub struct TourDocument {
     /// Names of cameras, in order.
     pub cameras: Vec<String>,
     /// How long each is held, seconds.
-    #[serde(default)]
+    #[serde(default = "ten_seconds")]
     pub hold_s: f64,
     /// How long each flight takes, seconds.
-    #[serde(default)]
+    #[serde(default = "four_seconds")]
     pub flight_s: f64,
+}
+
+fn ten_seconds() -> f64 {
+    10.0
+}
+
+fn four_seconds() -> f64 {
+    4.0
 }
 
 /// `[panel]`.

@@ -2,7 +2,7 @@
 
 use glam::DVec3;
 use veduta::app::offscreen::{Offscreen, OffscreenSettings};
-use veduta::app::surroundings::show_city;
+use veduta::app::shell::surroundings::show_city;
 use veduta::engine::city_material::ObjectFlags;
 use veduta::engine::overlay::{AlarmLine, IndicatorCard, Label, ObjectPanel, Overlay, Severity, TimeBar};
 use veduta::engine::picking::{Pick, pick};

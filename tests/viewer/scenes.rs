@@ -18,7 +18,7 @@ use crate::golden::{HEIGHT, WIDTH, check, difference};
 use crate::shared_data::shared;
 
 /// The small demo city as a package on disk, made once a run.
-fn demo_package() -> PathBuf {
+pub fn demo_package() -> PathBuf {
     static MADE: std::sync::Mutex<()> = std::sync::Mutex::new(());
     let _one = MADE.lock().unwrap();
     let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("cache-{}", std::process::id()));
@@ -111,6 +111,26 @@ fn a_broker_that_is_down_is_told_and_the_picture_comes() {
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success() && folder.path().join("live.png").is_file(), "{stderr}");
     assert!(stderr.contains("veduta: source 'broker': ") && stderr.contains("127.0.0.1:9"), "{stderr}");
+}
+
+#[test]
+fn what_cannot_be_seen_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let package = demo_package();
+    let hidden = "[[layer]]\nname = 'none'\nclass = 'Building'\nvisible = false\n";
+    let scene = format!("format_version = 1\n[city]\npackages = ['{}']\n{hidden}", package.display());
+    fs::write(folder.path().join("hidden.toml"), scene).unwrap();
+    let told = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_veduta"));
+        command.current_dir(folder.path()).args(["render", "hidden.toml", "-o", "x.png", "--size", "64x36"]);
+        let output = command.args(arguments).output().unwrap();
+        assert!(output.status.success());
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let selected = told(&["--select", "bldg-veduta-tower"]);
+    assert!(selected.contains("'bldg-veduta-tower' is selected but not drawn"), "{selected}");
+    let elsewhere = told(&["--camera", "2.35,48.85,400,0,-30"]);
+    assert!(elsewhere.contains("nothing of the city is in this picture"), "{elsewhere}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The window, on a virtual screen: it opens, plays, picks what is clicked, heeds keys, and ends.
 
+use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -75,6 +76,37 @@ fn changed(a: &RgbaImage, b: &RgbaImage, [left, top, width, height]: [u32; 4]) -
         p.0.iter().zip(q.0).any(|(x, y)| x.abs_diff(y) > 24)
     });
     differ.count() as f64 / f64::from(width * height)
+}
+
+/// A scene without a play, whose tour stands at each camera for two seconds.
+#[test]
+fn a_tour_flies_until_somebody_takes_the_camera() {
+    let folder = tempfile::tempdir().unwrap();
+    let scene = format!(
+        "format_version = 1\n[city]\npackages = ['{}']\n\
+        [[camera]]\nname = 'west'\nplace = [121.895, 30.9, 300]\nheading = 90\npitch = -20\n\
+        [[camera]]\nname = 'above'\nplace = [121.905, 30.9, 900]\npitch = -80\n\
+        [tour]\ncameras = ['west', 'above']\nhold_s = 2\nflight_s = 1\n",
+        crate::scenes::demo_package().display()
+    );
+    let path = folder.path().join("tour.toml");
+    fs::write(&path, scene).unwrap();
+    let mut screen = Screen::open();
+    screen.start(&["view", path.to_str().unwrap()]);
+    let shot = || screen.shot(&folder.path().join("tour.png"));
+    wait("the city", || colors(&shot()) > 60);
+    let first = shot();
+    let whole = [0, 0, 1280, 640];
+    wait("the second camera", || changed(&first, &shot(), whole) > 0.5);
+    let second = shot();
+    wait("the first camera again", || changed(&second, &shot(), whole) > 0.5);
+    // Whoever drags the city has it: it stays where it was dragged to.
+    screen.xdotool(&["mousemove", "640", "360", "mousedown", "1", "mousemove", "500", "300", "mouseup", "1"]);
+    std::thread::sleep(Duration::from_secs(2));
+    let dragged = shot();
+    std::thread::sleep(Duration::from_secs(6));
+    let moved = changed(&dragged, &shot(), whole);
+    assert!(moved < 0.01, "nobody moves what somebody has dragged: {moved}");
 }
 
 #[test]

@@ -11,20 +11,14 @@
 //! Without the feature `viewer` the same program is what a worker runs: it decodes, and knows nothing of drawing.
 
 #[cfg(feature = "viewer")]
-#[path = "../controls.rs"]
-mod controls;
-#[cfg(feature = "viewer")]
 mod mailbox;
 #[cfg(feature = "viewer")]
 mod remote_package;
 #[cfg(feature = "viewer")]
 mod scene_view;
 #[cfg(feature = "viewer")]
-#[path = "../screen_words.rs"]
-mod screen_words;
-#[cfg(feature = "viewer")]
-#[path = "../surroundings.rs"]
-mod surroundings;
+#[path = "../shell/mod.rs"]
+mod shell;
 #[cfg(feature = "viewer")]
 mod viewed;
 #[cfg(feature = "viewer")]

@@ -3,7 +3,7 @@
 use bevy::prelude::*;
 use glam::DVec3;
 
-use super::screen_words::{Figure, alarm_lines, clock, grave, indicator_cards, number, object_panel, time_bar};
+use super::shell::screen_words::{Figure, alarm_lines, clock, grave, indicator_cards, number, object_panel, time_bar};
 use super::viewed::{Inner, Viewed, attribute};
 use crate::engine::overlay::{Label, ObjectPanel, Overlay, Severity};
 use crate::engine::picking::Pick;

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bevy::prelude::Resource;
 use serde_json::{Value as Json, json};
 
-use super::controls::on_screen_s;
 use super::mailbox::PageCamera;
-use super::screen_words::change_of;
+use super::shell::controls::on_screen_s;
+use super::shell::screen_words::change_of;
 use crate::city::Value;
 use crate::engine::{DrawnObject, ObjectChange, ObjectLooks};
 use crate::indicator::IndicatorState;

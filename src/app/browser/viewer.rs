@@ -8,11 +8,12 @@ use js_sys::Function;
 use serde::Deserialize;
 use wasm_bindgen::prelude::*;
 
-use super::controls::{Clicked, ControlSystems, ControlsPlugin};
 use super::mailbox::{Mailbox, PageCamera, Request};
 use super::remote_package::{RemotePackage, WorkerDecoder};
 use super::scene_view::{Picked, SceneViewPlugin};
-use super::surroundings::{overview, show_city};
+use super::shell::controls::{Clicked, ControlSystems, ControlsPlugin};
+use super::shell::surroundings::{overview, show_city};
+use super::shell::tour::{Tour, TourPlugin};
 use super::viewed::Viewed;
 use crate::engine::city_material::ObjectFlags;
 use crate::engine::picking::{Pick, pick};
@@ -192,7 +193,7 @@ fn start(canvas: String, stream: CityStream, options: &Options, viewer: Viewer, 
     let mut app = App::new();
     app.insert_resource(quality)
         .add_plugins(DefaultPlugins.set(WindowPlugin { primary_window: Some(window), ..default() }))
-        .add_plugins((EnginePlugins, ControlsPlugin))
+        .add_plugins((EnginePlugins, ControlsPlugin, TourPlugin))
         .add_plugins(SceneViewPlugin(viewer.viewed.clone()))
         .insert_resource(viewer.mailbox)
         .init_resource::<Wanted>()
@@ -205,10 +206,20 @@ fn start(canvas: String, stream: CityStream, options: &Options, viewer: Viewer, 
     let stated = options.time.clone().or_else(|| viewer.viewed.lock().scene.document().sun.clone());
     let time = stated.and_then(|text| Timestamp::parse(&text).ok());
     show_city(app.world_mut(), stream, time);
-    let first = viewer.viewed.lock().scene.document().cameras.first().map(|camera| camera.name.clone());
-    let first = first.and_then(|name| viewer.viewed.lock().camera(&name));
-    let view = options.camera.or(first).map_or_else(|| overview(app.world()), |camera| view_of(&site, &camera));
+    let (first, tour) = {
+        let inner = viewer.viewed.lock();
+        let document = inner.scene.document();
+        let stop = |name: &str| Some(view_of(&site, &inner.camera(name)?));
+        let tour = document.tour.as_ref().and_then(|tour| Tour::new(tour, stop));
+        let camera = document.cameras.first().and_then(|camera| stop(&camera.name));
+        (tour.as_ref().map(Tour::first_view).or(camera), tour)
+    };
+    let asked = options.camera.map(|camera| view_of(&site, &camera));
+    let view = asked.or(first).unwrap_or_else(|| overview(app.world()));
     app.world_mut().spawn(camera_bundle(view, &quality));
+    if let Some(tour) = tour {
+        app.insert_resource(tour);
+    }
     // The browser calls every frame from now on.
     app.run();
 }

@@ -37,6 +37,10 @@ pub fn run(arguments: &RenderArgs) -> Result<ExitCode> {
     }
     compute_runs(&mut stage, &Interrupt::default())?;
     let selected = arguments.select.as_deref().map(|id| row_of(&stage.objects, id)).transpose()?;
+    if let Some(row) = selected.filter(|row| !stage.style(*row).visible) {
+        let id = stage.objects.id(row);
+        eprintln!("veduta: '{id}' is selected but not drawn: a layer, an event or the variant hides it");
+    }
     let camera = camera_of(&stage, arguments.camera.as_deref(), selected)?;
     let stage = SharedStage::new(stage);
     let mut painter = ScenePainter::open(&stage, arguments.size, arguments.scene.memory, time)?;
@@ -57,6 +61,10 @@ pub fn run(arguments: &RenderArgs) -> Result<ExitCode> {
         stats.seconds,
         stats.adapter
     );
+    if stats.tiles == 0 {
+        let path = arguments.scene.path.display();
+        eprintln!("veduta: nothing of the city is in this picture; 'veduta info' says where it lies: {path}");
+    }
     for problem in stats.problems.iter().take(3) {
         eprintln!("veduta: {problem}: {}", stage.lock().package.display());
     }

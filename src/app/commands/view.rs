@@ -10,7 +10,9 @@ use crate::app::cli::ViewArgs;
 use crate::app::desktop::{self, DesktopSettings};
 use crate::app::documents::Documents;
 use crate::app::scene_picture::first_view;
+use crate::app::shell::tour::Tour;
 use crate::app::stage::{SharedStage, Stage};
+use crate::app::stage_view::{cue_view, view_of};
 use crate::engine::CityStream;
 use crate::platform::{FolderSource, Interrupt};
 use crate::streaming::SessionSettings;
@@ -42,7 +44,9 @@ pub fn show(mut stage: Stage, kiosk: bool, memory_mib: u64, speed: f64) -> Resul
     let settings = SessionSettings { budget_bytes: memory_mib << 20, ..SessionSettings::default() };
     let stream = CityStream::open(Arc::new(source), settings)?;
     let title = format!("{} - Veduta", stage.scene.name);
-    let camera = first_view(&stage);
-    desktop::run(stream, DesktopSettings { title, kiosk, camera }, &SharedStage::new(stage))?;
+    let view_of = |name: &str| view_of(&stage, stage.camera(name)?);
+    let tour = stage.scene.tour.as_ref().and_then(|tour| Tour::new(tour, view_of));
+    let camera = cue_view(&stage).or(tour.as_ref().map(Tour::first_view)).or_else(|| first_view(&stage));
+    desktop::run(stream, DesktopSettings { title, kiosk, camera, tour }, &SharedStage::new(stage))?;
     Ok(())
 }

@@ -122,12 +122,14 @@ fn pinched(window: &Window, view: &CameraView, one: &Touch, two: &Touch) -> Came
 fn zoom(
     scroll: Res<AccumulatedMouseScroll>,
     windows: Query<&Window, With<PrimaryWindow>>,
-    mut cameras: Query<&mut SiteCamera>,
+    mut commands: Commands,
+    mut cameras: Query<(Entity, &mut SiteCamera)>,
 ) {
-    let (Ok(window), Ok(mut camera)) = (windows.single(), cameras.single_mut()) else { return };
+    let (Ok(window), Ok((entity, mut camera))) = (windows.single(), cameras.single_mut()) else { return };
     if scroll.delta.y == 0.0 {
         return;
     }
+    commands.entity(entity).remove::<Flight>();
     let view = camera.view;
     let ray = window.cursor_position().map_or(view.forward_in_site(), |at| ray_at(window, &view, at));
     camera.view = zoomed(&view, ray, 0.85_f64.powf(f64::from(scroll.delta.y.clamp(-4.0, 4.0))));
