@@ -115,6 +115,9 @@ export class Veduta {
   #retry = 0;
   #style;
   #selected = null;
+  /** Questions of `pick` that wait, by number. */
+  #picks = new Map();
+  #questions = 0;
   #recoveries = [];
   #ended = false;
 
@@ -235,6 +238,7 @@ export class Veduta {
     const old = this.#canvas;
     this.#canvas = null;
     this.#socket?.close();
+    this.#noPicks();
     try {
       this.#engine?.dispose();
     } catch {
@@ -299,14 +303,23 @@ export class Veduta {
   }
 
   #tell(event, what) {
+    if (event === "picked") {
+      this.#picks.get(what.number)?.(what.what);
+      this.#picks.delete(what.number);
+      return;
+    }
     if (event === "pick") this.#selected = what?.attributes.id ?? null;
     for (const listener of this.#listeners.get(event) ?? []) listener(what);
   }
 
-  /** Calls `listener` at each `event`; gives back a function that ends it. */
+  /**
+   * Calls `listener` at each `event`; gives back a function that ends it. Who comes late to `live` is told what holds.
+   */
   on(event, listener) {
     const all = this.#listeners.get(event) ?? new Set();
     this.#listeners.set(event, all.add(listener));
+    const known = event === "live" && JSON.parse(this.#engine?.known() ?? "null");
+    if (known) queueMicrotask(() => all.has(listener) && listener(known));
     return () => all.delete(listener);
   }
 
@@ -337,11 +350,15 @@ export class Veduta {
   /** Picks what is under a point of the element, CSS pixels from its upper left corner, as a click does. */
   pick(x, y) {
     const { width, height } = this.#canvas.getBoundingClientRect();
-    const picked = new Promise((resolve) => {
-      const end = this.on("pick", (what) => resolve((end(), what)));
-    });
-    this.#engine.pick((x / width) * 2 - 1, 1 - (y / height) * 2);
-    return picked;
+    const number = ++this.#questions;
+    this.#engine.pick((x / width) * 2 - 1, 1 - (y / height) * 2, number);
+    return new Promise((resolve) => this.#picks.set(number, resolve));
+  }
+
+  /** What is asked of a picture that is gone hits nothing. */
+  #noPicks() {
+    for (const resolve of this.#picks.values()) resolve(null);
+    this.#picks.clear();
   }
 
   /** Selects an object by its identifier as soon as it is drawn; none where nothing is given. */
@@ -430,6 +447,7 @@ export class Veduta {
   dispose() {
     this.#ended = true;
     this.#socket?.close();
+    this.#noPicks();
     this.#engine?.dispose();
     this.#canvas?.remove();
     this.#listeners.clear();

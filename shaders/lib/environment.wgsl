@@ -51,20 +51,37 @@ fn sky_color(env: Environment, direction: vec3<f32>) -> vec3<f32> {
     var color = mix(horizon, env.zenith_color.rgb, t);
     // Forward scattering around the sun (a sum of two lobes stands for Mie).
     let angle = max(dot(direction, env.sun_direction.xyz), 0.0);
-    let lobe = 0.10 * pow(angle, 8.0) + 0.35 * pow(angle, 90.0);
+    // The 8th and the 90th power, by squares: cheaper than logarithms.
+    let p2 = angle * angle;
+    let p8 = p2 * p2 * p2 * p2;
+    let p16 = p8 * p8;
+    let p64 = p16 * p16 * p16 * p16;
+    let lobe = 0.10 * p8 + 0.35 * (p64 * p16 * p8 * p2);
     color += env.glow_color.rgb * lobe * smoothstep(0.0, 3.0, env.glow_color.w);
     return color;
 }
 
+// What the air between the eye and a point lets through of its light, and what it adds.
+struct Air {
+    through: vec3<f32>,
+    added: vec3<f32>,
+}
+
 // Air between the eye and a point: `ray` from the camera in site axes, metres. The haze thins out with height (1 200 m).
-fn haze(env: Environment, color: vec3<f32>, ray: vec3<f32>) -> vec3<f32> {
+fn air_along(env: Environment, ray: vec3<f32>) -> Air {
     let distance = length(ray);
     let mean_height = max(env.ground_ambient.w + ray.z * 0.5, 0.0);
     let depth = distance * env.horizon_color.w * exp(-mean_height / 1200.0);
     let through = exp(-depth * vec3(0.80, 1.0, 1.28));
     let direction = ray / max(distance, 1e-3);
     let air = sky_color(env, normalize(vec3(direction.xy, max(direction.z, 0.0) * 0.5 + 0.02)));
-    return color * through + air * (vec3(1.0) - through);
+    return Air(through, air * (vec3(1.0) - through));
+}
+
+// A colour behind that air.
+fn haze(env: Environment, color: vec3<f32>, ray: vec3<f32>) -> vec3<f32> {
+    let air = air_along(env, ray);
+    return color * air.through + air.added;
 }
 
 // Light on a surface: `shadow` 1 in the sun, `occlusion` 1 in the open.

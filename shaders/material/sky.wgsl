@@ -21,20 +21,21 @@ fn cirrus(direction: vec3<f32>, seconds: f32) -> f32 {
 
 struct Varyings {
     @builtin(position) clip: vec4<f32>,
-    @location(0) ndc: vec2<f32>,
+    // From the eye, site axes; of any length.
+    @location(0) ray: vec3<f32>,
 }
 
 @vertex
 fn vertex(@location(0) position: vec3<f32>) -> Varyings {
     // Depth 0 is infinitely far (reversed z); equal to the cleared depth, so that anything drawn wins.
-    return Varyings(vec4(position.xy, 0.0, 1.0), position.xy);
+    let on_near = view.view_from_clip * vec4(position.xy, 1.0, 1.0);
+    let ray = view.world_from_view * vec4(on_near.xyz / on_near.w, 0.0);
+    return Varyings(vec4(position.xy, 0.0, 1.0), air::site_from_render(ray.xyz));
 }
 
 @fragment
 fn fragment(in: Varyings) -> @location(0) vec4<f32> {
-    let on_near = view.view_from_clip * vec4(in.ndc, 1.0, 1.0);
-    let in_view = normalize(on_near.xyz / on_near.w);
-    let direction = air::site_from_render((view.world_from_view * vec4(in_view, 0.0)).xyz);
+    let direction = normalize(in.ray);
     var color = air::sky_color(env, direction);
     // Far below the horizon where nothing is drawn: the haze darkens towards the ground.
     color *= mix(0.72, 1.0, smoothstep(-0.35, 0.0, direction.z));

@@ -75,6 +75,13 @@ pub(super) struct EnvironmentUniform {
     pattern_origin: Vec4,
 }
 
+impl EnvironmentUniform {
+    /// Whether lamps are on. Twin of `lamps` in `shaders/lib/facade.wgsl`.
+    pub(super) fn is_night(&self) -> bool {
+        self.light_color.w > 0.01
+    }
+}
+
 /// The buffer that materials bind.
 #[derive(Resource, Default)]
 pub struct EnvironmentBuffer(pub(super) UniformBuffer<EnvironmentUniform>);

@@ -241,8 +241,12 @@ impl Material for SkyMaterial {
         layout: &MeshVertexBufferLayoutRef,
         key: MaterialPipelineKey<Self>,
     ) -> Result<(), SpecializedMeshPipelineError> {
-        if let Some(fragment) = descriptor.fragment.as_mut().filter(|_| key.bind_group_data) {
-            fragment.shader_defs.push("PLAIN".into());
+        if let Some(fragment) = &mut descriptor.fragment {
+            // Nothing shines through it: mixing with what is there would only cost.
+            fragment.targets.iter_mut().flatten().for_each(|target| target.blend = None);
+            if key.bind_group_data {
+                fragment.shader_defs.push("PLAIN".into());
+            }
         }
         descriptor.vertex.buffers = vec![layout.0.get_layout(&[Mesh::ATTRIBUTE_POSITION.at_shader_location(0)])?];
         descriptor.primitive.cull_mode = None;

@@ -117,7 +117,7 @@ for (const renderer of RENDERERS) {
         const picked = new Promise((resolve) => {
           const end = window.viewer.on("pick", (what) => what && resolve((end(), what)));
         });
-        window.clicked = picked.then(({ attributes, place }) => ({ id: attributes.id, class: attributes.class, place }));
+        window.clicked = picked.then(({ attributes, place, row }) => ({ id: attributes.id, class: attributes.class, place, row }));
       });
       await tab.mouse.click(x, y);
       const clicked = await tab.evaluate(() => window.clicked);
@@ -128,9 +128,20 @@ for (const renderer of RENDERERS) {
       const [longitude, latitude] = found.geometry.coordinates.flat(Infinity);
       const away = Math.hypot((longitude - clicked.place[0]) * 95_000, (latitude - clicked.place[1]) * 111_000);
       assert.ok(away < 300, `${away} m from its footprint`);
+      // Each question has its own answer.
+      const asked = await tab.evaluate(
+        ([x, y]) => Promise.all([window.viewer.pick(x, y), window.viewer.pick(1, 1), window.viewer.pick(x, y)]),
+        [x, y],
+      );
+      const [first, sky, again] = asked.map((what) => what?.attributes.id ?? null);
+      assert.deepEqual([first, again], [clicked.id, clicked.id]);
+      assert.notEqual(sky, clicked.id);
       await tab.evaluate(() => window.viewer.select(null));
       await coloured(clicked.id, 0, x, y, ([red, green]) => green > red + 40);
       await coloured(clicked.id, 100, x, y, ([red, green]) => red > green + 40);
+      // Nothing changes any more, and who listens only now is told what holds.
+      const known = await tab.evaluate(() => new Promise((resolve) => window.viewer.on("live", resolve)));
+      assert.ok(known.values.some(({ row, value }) => row === clicked.row && value === 100), JSON.stringify(known));
     });
 
     /** Publishes a value, and waits until the picture shows it. */

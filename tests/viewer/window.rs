@@ -102,7 +102,11 @@ fn a_tour_flies_until_somebody_takes_the_camera() {
     wait("the first camera again", || changed(&second, &shot(), whole) > 0.5);
     // Whoever drags the city has it: it stays where it was dragged to.
     screen.xdotool(&["mousemove", "640", "360", "mousedown", "1", "mousemove", "500", "300", "mouseup", "1"]);
-    std::thread::sleep(Duration::from_secs(2));
+    wait("a view that stands", || {
+        let before = shot();
+        std::thread::sleep(Duration::from_secs(1));
+        changed(&before, &shot(), whole) < 0.001
+    });
     let dragged = shot();
     std::thread::sleep(Duration::from_secs(6));
     let moved = changed(&dragged, &shot(), whole);

@@ -30,8 +30,8 @@ pub enum Request {
     Fly(PageCamera, f64),
     /// Select the object of an identifier as soon as it is drawn, or none.
     Select(Option<String>),
-    /// Pick what is under a point of the picture, each from -1 (left, lower) to 1.
-    Pick(f64, f64),
+    /// Pick what is under a point of the picture, each from -1 (left, lower) to 1; the answer has the same number.
+    Pick { x: f64, y: f64, number: u32 },
     /// Read the picture back.
     Screenshot,
     /// End, and give everything back.

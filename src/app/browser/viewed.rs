@@ -129,6 +129,22 @@ impl Inner {
         Some((self.camera(order.camera.as_ref()?)?, FLIGHT_S))
     }
 
+    /// Everything that holds; null while it is not known.
+    pub fn known(&self) -> Json {
+        let mirror = self.scene.mirror();
+        if !mirror.complete {
+            return Json::Null;
+        }
+        self.told(&Update {
+            now: mirror.now,
+            values: mirror.values.values().take(MOST_VALUES_TOLD).cloned().collect(),
+            figures: mirror.figures.values().cloned().collect(),
+            alarms: mirror.alarms.values().cloned().collect(),
+            play: mirror.play,
+            ..Update::default()
+        })
+    }
+
     fn told(&self, update: &Update) -> Json {
         let hello = &self.scene.mirror().hello;
         let figure = |figure: &crate::scenario::wire::Figure| {

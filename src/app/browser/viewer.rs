@@ -100,9 +100,10 @@ impl Viewer {
         self.mailbox.ask(Request::Select(id));
     }
 
-    /// Picks what is under a point of the picture, from -1 (left, lower) to 1, as a click does.
-    pub fn pick(&self, x: f64, y: f64) {
-        self.mailbox.ask(Request::Pick(x, y));
+    /// Picks what is under a point of the picture, from -1 (left, lower) to 1, as a click does. The event `picked` brings the
+    /// answer, with the same number.
+    pub fn pick(&self, x: f64, y: f64, number: u32) {
+        self.mailbox.ask(Request::Pick { x, y, number });
     }
 
     /// Asks for the picture: the event `screenshot` brings it.
@@ -118,6 +119,11 @@ impl Viewer {
             self.mailbox.ask(Request::Fly(camera, seconds));
         }
         Ok(serde_json::json!({ "live": taken.told, "scene": taken.scene }).to_string())
+    }
+
+    /// Everything that holds, as the messages of [`Self::live`] tell it (JSON); `null` while it is not known.
+    pub fn known(&self) -> String {
+        self.viewed.lock().known().to_string()
     }
 
     /// Tells why what is shown is old; nothing where it is not.
@@ -281,21 +287,27 @@ fn picked_in(part: &PartObjects, id: &str) -> Option<Pick> {
     Some(part.pick(feature, row, part.site_from_content.translation, 0.0))
 }
 
-/// A point of the picture that the page wants picked.
-#[derive(Component)]
-struct PickAt(f64, f64);
+/// A point of the picture that the page wants picked, and the number of its question.
+#[derive(Component, Clone, Copy)]
+struct PickAt {
+    x: f64,
+    y: f64,
+    number: u32,
+}
 
 /// Picks where the page has asked for it.
 fn pick_asked(world: &mut World) {
-    let asked: Vec<(Entity, f64, f64)> =
-        world.query::<(Entity, &PickAt)>().iter(world).map(|(entity, at)| (entity, at.0, at.1)).collect();
-    for (entity, x, y) in asked {
+    let asked: Vec<(Entity, PickAt)> =
+        world.query::<(Entity, &PickAt)>().iter(world).map(|(entity, at)| (entity, *at)).collect();
+    for (entity, PickAt { x, y, number }) in asked {
         world.despawn(entity);
         let mut cameras = world.query::<(&SiteCamera, &Camera)>();
         let Some((camera, target)) = cameras.iter(world).next() else { continue };
         let size = target.physical_target_size().unwrap_or(UVec2::ONE).max(UVec2::ONE).as_dvec2();
         let (view, ray) = (camera.view, camera.view.ray_in_site(x, y, size.x / size.y));
         let picked = pick(world, view.place_in_site, ray, false);
+        let what = picked.as_ref().map(|picked| told(world.resource::<CityStream>(), picked));
+        world.non_send::<Listener>().tell("picked", &serde_json::json!({ "number": number, "what": what }));
         world.write_message(Clicked(picked));
     }
 }
@@ -339,7 +351,7 @@ fn heed_page(
                 }
             }
             Request::Select(id) => wanted.0 = Some(id),
-            Request::Pick(x, y) => drop(commands.spawn(PickAt(x, y))),
+            Request::Pick { x, y, number } => drop(commands.spawn(PickAt { x, y, number })),
             Request::Screenshot => drop(commands.spawn(Screenshot::primary_window()).observe(show_picture)),
             Request::Dispose => drop(exit.write(AppExit::Success)),
         }

@@ -13,8 +13,9 @@ use bevy::render::render_resource::{
 };
 use bevy::render::renderer::RenderDevice;
 use bevy::render::texture::{FallbackImage, GpuImage};
-use bevy::shader::ShaderRef;
+use bevy::shader::{ShaderDefVal, ShaderRef};
 
+use super::object_table::ObjectFlags;
 use super::part::{ATTRIBUTE_COLOR, ATTRIBUTE_NORMAL, ATTRIBUTE_OBJECT};
 use crate::engine::bindings::{
     environment_binding, environment_layout, sampler_binding, sampler_layout, texture_binding, texture_layout,
@@ -29,17 +30,48 @@ pub struct CityMaterial {
     pub objects: Handle<Image>,
     /// A picture that the mesh's texture coordinates lay on it.
     pub drape: Option<Handle<Image>>,
-    /// For a card that is slow at every pixel.
-    pub plain: bool,
+    /// For a card that is slow at every pixel, and what its program must know of; nothing where the card is not.
+    pub plain: Option<PlainProgram>,
+}
+
+/// What the plain program of a part must know of: it has no more than that in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct PlainProgram {
     /// Lies under everything else.
     pub ground: bool,
+    /// Some object has windows.
+    pub windows: bool,
+    /// Some object is water.
+    pub water: bool,
+    /// Some object is marked, see [`ObjectFlags::MARKS`].
+    pub marks: bool,
+    /// Windows are lit, and colours that tell something.
+    pub night: bool,
+}
+
+impl PlainProgram {
+    /// For objects with such flags among them.
+    pub fn of(flags: ObjectFlags, night: bool) -> Self {
+        Self {
+            ground: flags.has(ObjectFlags::GROUND),
+            windows: flags.has(ObjectFlags::FACADE),
+            water: flags.has(ObjectFlags::WATER),
+            marks: flags.has_any(ObjectFlags::MARKS),
+            night,
+        }
+    }
+
+    fn shader_defs(self) -> impl Iterator<Item = ShaderDefVal> {
+        let defs = [("WINDOWS", self.windows), ("WATER", self.water), ("MARKS", self.marks), ("NIGHT", self.night)];
+        defs.into_iter().filter(|(_, holds)| *holds).map(|(name, _)| name.into())
+    }
 }
 
 /// What of a material makes another pipeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct CityMaterialKey {
     draped: bool,
-    plain: bool,
+    plain: Option<PlainProgram>,
 }
 
 impl AsBindGroup for CityMaterial {
@@ -98,7 +130,7 @@ impl Material for CityMaterial {
     /// What is masked is drawn after what is opaque: a slow card does not draw the ground under buildings. Nothing is
     /// masked in fact.
     fn alpha_mode(&self) -> AlphaMode {
-        if self.plain && self.ground { AlphaMode::Mask(0.0) } else { AlphaMode::Opaque }
+        if self.plain.is_some_and(|plain| plain.ground) { AlphaMode::Mask(0.0) } else { AlphaMode::Opaque }
     }
 
     fn prepass_vertex_shader() -> ShaderRef {
@@ -128,10 +160,12 @@ impl Material for CityMaterial {
                 fragment.shader_defs.push("DRAPED".into());
             }
         }
-        if key.bind_group_data.plain {
+        if let Some(plain) = key.bind_group_data.plain {
             descriptor.vertex.shader = CITY_PLAIN_SHADER;
+            descriptor.vertex.shader_defs.extend(plain.shader_defs());
             if let Some(fragment) = &mut descriptor.fragment {
                 fragment.shader = CITY_PLAIN_SHADER;
+                fragment.shader_defs.extend(plain.shader_defs());
             }
         }
         descriptor.vertex.buffers = vec![layout.0.get_layout(&attributes)?];

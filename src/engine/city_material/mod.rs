@@ -19,6 +19,7 @@ pub(super) struct CityMaterialPlugin;
 
 impl Plugin for CityMaterialPlugin {
     fn build(&self, app: &mut App) {
-        app.add_plugins((MaterialPlugin::<CityMaterial>::default(), object_table::ObjectTablePlugin));
+        app.add_plugins((MaterialPlugin::<CityMaterial>::default(), object_table::ObjectTablePlugin))
+            .add_systems(PostUpdate, part::fit_programs);
     }
 }

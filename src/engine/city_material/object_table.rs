@@ -41,6 +41,8 @@ impl ObjectFlags {
     pub const WATER: Self = Self(256);
     /// Bare ground: patches of lighter and darker earth.
     pub const GROUND: Self = Self(512);
+    /// What is seen of the state of an object, and not of its looks.
+    pub const MARKS: Self = Self(2 | 4 | 8 | 16 | 128);
 
     /// Both.
     pub const fn with(self, other: Self) -> Self {
@@ -55,6 +57,11 @@ impl ObjectFlags {
     /// Whether all bits of `other` are set.
     pub const fn has(self, other: Self) -> bool {
         self.0 & other.0 == other.0
+    }
+
+    /// Whether any bit of `other` is set.
+    pub const fn has_any(self, other: Self) -> bool {
+        self.0 & other.0 != 0
     }
 }
 
@@ -96,6 +103,8 @@ impl ObjectLook {
 pub struct ObjectTable {
     image: Handle<Image>,
     looks: Vec<ObjectLook>,
+    /// All flags that any of its objects has had.
+    flags: ObjectFlags,
     /// Least and one after the greatest changed row of texels.
     changed_rows: Option<(usize, usize)>,
 }
@@ -113,7 +122,8 @@ impl ObjectTable {
         );
         image.sampler = ImageSampler::nearest();
         image.texture_descriptor.usage = TextureUsages::TEXTURE_BINDING | TextureUsages::COPY_DST;
-        Self { image: images.add(image), looks, changed_rows: None }
+        let flags = looks.iter().fold(ObjectFlags::default(), |flags, look| flags.with(look.flags));
+        Self { image: images.add(image), looks, flags, changed_rows: None }
     }
 
     /// The image that the material binds.
@@ -126,6 +136,11 @@ impl ObjectTable {
         &self.looks
     }
 
+    /// All flags that any object has, or has had since the table was made.
+    pub fn flags(&self) -> ObjectFlags {
+        self.flags
+    }
+
     /// Changes one look; what is outside the table or the same is left alone.
     pub fn set(&mut self, feature: usize, look: ObjectLook) {
         let Some(slot) = self.looks.get_mut(feature) else { return };
@@ -133,6 +148,7 @@ impl ObjectTable {
             return;
         }
         *slot = look;
+        self.flags = self.flags.with(look.flags);
         let row = feature / TABLE_WIDTH;
         let (from, to) = self.changed_rows.unwrap_or((row, row + 1));
         self.changed_rows = Some((from.min(row), to.max(row + 1)));

@@ -9,8 +9,10 @@ use bevy::prelude::*;
 use bevy::render::render_resource::VertexFormat;
 use glam::DAffine3;
 
-use super::{CityMaterial, ObjectFlags, ObjectLook, ObjectTable};
+use super::material::PlainProgram;
+use super::{CityMaterial, ObjectLook, ObjectTable};
 use crate::engine::Quality;
+use crate::engine::environment::EnvironmentUniform;
 use crate::engine::origin::SiteTransform;
 use crate::geometry;
 
@@ -108,6 +110,7 @@ pub struct CityAssets<'w, 's> {
     images: ResMut<'w, Assets<Image>>,
     materials: ResMut<'w, Assets<CityMaterial>>,
     quality: Res<'w, Quality>,
+    environment: Res<'w, EnvironmentUniform>,
 }
 
 impl CityAssets<'_, '_> {
@@ -125,11 +128,11 @@ impl CityAssets<'_, '_> {
         drape: Option<Handle<Image>>,
         site_from_content: DAffine3,
     ) -> Entity {
-        let ground = looks.first().is_some_and(|look| look.flags.has(ObjectFlags::GROUND));
         let table = ObjectTable::new(looks, &mut self.images);
         let part = CityPart { triangles: mesh.triangles(), gpu_bytes: mesh_gpu_bytes(mesh) + table.bytes() };
         let drape = drape.filter(|_| !mesh.texture_coordinates.is_empty());
-        let material = CityMaterial { objects: table.image().clone(), drape, plain: self.quality.plain, ground };
+        let plain = self.quality.plain.then(|| PlainProgram::of(table.flags(), self.environment.is_night()));
+        let material = CityMaterial { objects: table.image().clone(), drape, plain };
         self.commands
             .spawn((
                 part,
@@ -141,6 +144,25 @@ impl CityAssets<'_, '_> {
                 SiteTransform { site_from_local: site_from_content },
             ))
             .id()
+    }
+}
+
+/// Gives parts on a slow card the program that fits what has become of their objects, and the hour.
+pub(super) fn fit_programs(
+    quality: Res<Quality>,
+    environment: Res<EnvironmentUniform>,
+    parts: Query<(&ObjectTable, &MeshMaterial3d<CityMaterial>)>,
+    mut materials: ResMut<Assets<CityMaterial>>,
+) {
+    if !quality.plain {
+        return;
+    }
+    for (table, material) in &parts {
+        let plain = Some(PlainProgram::of(table.flags(), environment.is_night()));
+        let fits = materials.get(material).is_none_or(|material| material.plain == plain);
+        if !fits && let Some(mut material) = materials.get_mut(material) {
+            material.plain = plain;
+        }
     }
 }
 
