@@ -24,6 +24,7 @@ mod ogc;
 mod page;
 mod parameters;
 mod problem;
+mod proxies;
 mod published;
 mod reading;
 mod running;
@@ -52,6 +53,7 @@ pub use document::{AuditDocument, ServeDocument, TlsDocument, read_serve};
 pub use limits::{Clients, Limits};
 pub use metrics::Metrics;
 pub use problem::{Problem, ProblemKind};
+pub use proxies::{Network, Proxies, ProxyHeader};
 pub use published::{Catalogue, Published};
 pub use reading::Readers;
 pub use running::serve;
@@ -110,6 +112,7 @@ pub struct Service {
     role: Role,
     certificate: Option<RustlsConfig>,
     limits: Arc<RwLock<Arc<Limits>>>,
+    proxies: Arc<RwLock<Arc<Proxies>>>,
     page: Option<Arc<Path>>,
     phase: Arc<watch::Sender<Phase>>,
     clients: Arc<Clients>,
@@ -144,6 +147,7 @@ impl Service {
             role: Role::Admin,
             certificate: None,
             limits: Arc::new(RwLock::new(Arc::new(document.limits))),
+            proxies: Arc::new(RwLock::new(Arc::new(document.proxies()))),
             page: None,
             phase: Arc::new(watch::Sender::new(Phase::Opening)),
             clients: Arc::default(),
@@ -242,6 +246,16 @@ impl Service {
         *self.limits.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(limits);
     }
 
+    /// The proxies that are believed now.
+    pub fn proxies(&self) -> Arc<Proxies> {
+        self.proxies.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Other proxies are believed from now on.
+    pub fn believe(&self, proxies: Proxies) {
+        *self.proxies.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(proxies);
+    }
+
     /// Where the server is in its life.
     pub fn phase(&self) -> Phase {
         *self.phase.borrow()
@@ -302,7 +316,8 @@ pub fn described(service: Service) -> (Router, utoipa::openapi::OpenApi) {
         .layer(cors())
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(service.clone(), limits::guard))
-        .layer(from_fn_with_state(service, metrics::observe));
+        .layer(from_fn_with_state(service.clone(), metrics::observe))
+        .layer(from_fn_with_state(service, proxies::see_through));
     (router, description)
 }
 

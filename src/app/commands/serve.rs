@@ -209,5 +209,6 @@ fn read_again(service: &Service, arguments: &ServeArgs, address: SocketAddr) -> 
         None => service.publish(catalogue)?,
     }
     service.limit(document.limits);
+    service.believe(document.proxies());
     Ok(())
 }

@@ -26,9 +26,11 @@ mod text;
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::time::Instant;
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
 use tokio::sync::{oneshot, watch};
 use utoipa_axum::router::OpenApiRouter;
 
@@ -40,6 +42,7 @@ pub use sight::{SceneParts, Sight};
 
 use super::access::Role;
 use super::{Metrics, Problem, ProblemKind, Served, Service};
+use crate::platform::monotonic_now;
 use crate::quantity::Timestamp;
 use crate::scenario::SceneForViewers;
 
@@ -94,6 +97,19 @@ pub struct PlayOrder {
     pub done: oneshot::Sender<()>,
 }
 
+/// Upper ends of the lags that are told apart, seconds.
+const LAGS: [f64; 9] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
+
+/// How old changes are when they are sent.
+#[derive(Debug)]
+pub struct Lag(Histogram);
+
+impl Default for Lag {
+    fn default() -> Self {
+        Self(Histogram::new(LAGS))
+    }
+}
+
 /// What clients cost and get, counted.
 #[derive(Debug, Default)]
 pub struct LiveCounters {
@@ -101,6 +117,12 @@ pub struct LiveCounters {
     pub clients: Gauge,
     /// Clients turned away because there were too many.
     pub turned_away: Counter,
+    /// Clients that get nothing now because they have not answered to what they got.
+    pub thinned: Gauge,
+    /// Messages on the way to clients: sent and not answered.
+    pub on_the_way: Gauge,
+    /// Time from a change to the message that tells of it, seconds: what was waited for a client's own pace is in it.
+    pub lag: Lag,
     /// Messages sent.
     pub messages: Counter,
     /// Their bytes.
@@ -120,6 +142,9 @@ impl LiveCounters {
     pub(super) fn register(&self, metrics: &Metrics) {
         metrics.register("live_clients", "Clients of /api/live", self.clients.clone());
         metrics.register("live_turned_away", "Clients of /api/live beyond the limit", self.turned_away.clone());
+        metrics.register("live_clients_thinned", "Clients that read too slowly now", self.thinned.clone());
+        metrics.register("live_on_the_way", "Messages that clients have not answered yet", self.on_the_way.clone());
+        metrics.register("live_lag_seconds", "Age of the newest change when it is sent", self.lag.0.clone());
         metrics.register("live_messages", "Messages to clients of /api/live", self.messages.clone());
         metrics.register("live_bytes", "Bytes of these messages", self.bytes.clone());
         metrics.register("live_changes", "Facts that changed in served scenes", self.changes.clone());
@@ -133,11 +158,18 @@ impl LiveCounters {
     }
 }
 
+/// The state of a scene.
+#[derive(Debug, Clone, Copy)]
+struct Head {
+    version: u64,
+    since: Instant,
+}
+
 /// A served scene.
 pub struct SceneChannel {
     board: RwLock<Board>,
-    /// Number of the state; clients wait for it to change.
-    head: watch::Sender<u64>,
+    /// Number of the state, and when it came about; clients wait for it to change.
+    head: watch::Sender<Head>,
     changes: Counter,
     orders: SyncSender<PlayOrder>,
     about: SceneAbout,
@@ -184,8 +216,12 @@ impl SceneChannel {
             board.version()
         };
         self.head.send_if_modified(|head| {
-            self.changes.inc_by(version - *head);
-            std::mem::replace(head, version) != version
+            self.changes.inc_by(version - head.version);
+            let changed = head.version != version;
+            if changed {
+                *head = Head { version, since: monotonic_now() };
+            }
+            changed
         });
     }
 
@@ -217,7 +253,7 @@ impl Live {
     pub fn open(&self, board: Board, about: SceneAbout) -> (Arc<SceneChannel>, Receiver<PlayOrder>) {
         let (orders, receiver) = sync_channel(MOST_ORDERS);
         let name = board.hello().scene.clone();
-        let head = watch::Sender::new(board.version());
+        let head = watch::Sender::new(Head { version: board.version(), since: monotonic_now() });
         let channel = Arc::new(SceneChannel {
             board: RwLock::new(board),
             head,

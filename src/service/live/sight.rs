@@ -279,7 +279,7 @@ impl Sight {
         let looks_at = |name: &str| written.cameras.iter().find(|camera| camera.name == name)?.object.as_deref();
         let cameras = whole.cameras.iter();
         let cameras =
-            cameras.filter(|camera| !looks_at(&camera.name).is_some_and(|id| self.seen.city.table().row(id).is_none()));
+            cameras.filter(|camera| looks_at(&camera.name).is_none_or(|id| self.seen.city.table().row(id).is_some()));
         let mut scene = SceneForViewers {
             layers: whole.layers.iter().filter(|layer| !layer_tells(layer)).cloned().collect(),
             bindings: bindings.collect(),

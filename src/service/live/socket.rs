@@ -25,7 +25,7 @@ use super::screens::{Registration, ScreenWish};
 use super::sight::Sight;
 use super::standing::{NOT_KNOWN, OTHER_RIGHTS};
 use super::text::{Names, json_text};
-use super::{Audience, Live, Position, SceneChannel, Seat, Subscription};
+use super::{Audience, Head, Live, Position, SceneChannel, Seat, Subscription};
 use crate::platform::transport::wall_clock;
 use crate::quantity::Timestamp;
 use crate::scenario::wire::{LiveMessage, Notice, ScreenOrder};
@@ -116,11 +116,19 @@ type Farewell = (u16, String);
 
 async fn serve(socket: WebSocket, service: Service, caller: Option<Caller>, seat: Seat, format: Format) {
     let live = service.live().clone();
-    let (mut sink, stream) = socket.split();
+    let (mut sink, mut stream) = socket.split();
     let (wish, wishes) = watch::channel(None);
     let (answered, answers) = watch::channel(0_u64);
     let (mailbox, mail) = mpsc::channel(MAILBOX);
-    let speaker = Speaker { live: &live, sink: &mut sink, format, sent: 0, left_out: 0, left_out_told: 0 };
+    let speaker = Speaker {
+        live: &live,
+        sink: &mut sink,
+        format,
+        sent: 0,
+        left_out: 0,
+        left_out_told: 0,
+        on_the_way: OnTheWay::new(&live),
+    };
     let listener = Listener {
         service: &service,
         live: &live,
@@ -132,20 +140,26 @@ async fn serve(socket: WebSocket, service: Service, caller: Option<Caller>, seat
         since: wall_clock(),
     };
     let farewell = tokio::select! {
-        farewell = listener.listen(stream) => farewell,
+        farewell = listener.listen(&mut stream) => farewell,
         farewell = speaker.speak(wishes, answers, mail) => farewell,
         farewell = service.sent_away(caller.as_ref()) => Some(farewell),
         () = service.stopped() => Some((close_code::AWAY, "the server stops".to_owned())),
     };
+    drop(seat);
     if let Some((code, reason)) = farewell {
         if service.phase() != Phase::Stopping && ![NOT_KNOWN, OTHER_RIGHTS].contains(&code) {
             live.counters.dropped.inc();
         }
         let close = Message::Close(Some(CloseFrame { code, reason: reason.into() }));
-        // Who does not read does not hear why; the connection ends all the same.
-        drop(timeout(Duration::from_secs(1), sink.send(close)).await);
+        // Who does not read does not hear why; the connection ends all the same. What has come and was not read would make it
+        // end at once, with what was sent (RFC 6455, section 7.1.1): so it is read until the client ends it, too.
+        let closing = async {
+            if sink.send(close).await.is_ok() {
+                while let Some(Ok(_)) = stream.next().await {}
+            }
+        };
+        drop(timeout(Duration::from_secs(1), closing).await);
     }
-    drop(seat);
 }
 
 struct Listener<'l> {
@@ -162,7 +176,7 @@ struct Listener<'l> {
 
 impl Listener<'_> {
     /// Until the client goes (`None`) or has to.
-    async fn listen(mut self, mut stream: SplitStream<WebSocket>) -> Option<Farewell> {
+    async fn listen(mut self, stream: &mut SplitStream<WebSocket>) -> Option<Farewell> {
         let silence = Duration::from_secs(self.live.limits.silence_s);
         loop {
             let message = match timeout(silence, stream.next()).await {
@@ -230,12 +244,41 @@ struct Speaker<'s> {
     sent: u64,
     left_out: u64,
     left_out_told: u64,
+    on_the_way: OnTheWay<'s>,
+}
+
+/// Messages that a client has not answered, as far as they are counted.
+struct OnTheWay<'l> {
+    live: &'l Live,
+    count: i64,
+    thinned: bool,
+}
+
+impl<'l> OnTheWay<'l> {
+    fn new(live: &'l Live) -> Self {
+        Self { live, count: 0, thinned: false }
+    }
+
+    /// So many are on the way; whether a further one may be.
+    fn is(&mut self, count: u64) -> bool {
+        let (thinned, count) = (count >= self.live.limits.on_the_way, i64::try_from(count).unwrap_or(i64::MAX));
+        self.live.counters.on_the_way.inc_by(count - self.count);
+        self.live.counters.thinned.inc_by(i64::from(thinned) - i64::from(self.thinned));
+        (self.count, self.thinned) = (count, thinned);
+        !thinned
+    }
+}
+
+impl Drop for OnTheWay<'_> {
+    fn drop(&mut self) {
+        self.is(0);
+    }
 }
 
 /// A subscription that is being served.
 struct Serving {
     wish: Wish,
-    head: watch::Receiver<u64>,
+    head: watch::Receiver<Head>,
     position: Position,
     pace: Interval,
     /// The time for the next update has come.
@@ -283,7 +326,7 @@ impl Speaker<'_> {
         alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut serving: Option<Serving> = None;
         loop {
-            let ready = self.sent.saturating_sub(*answers.borrow_and_update()) < self.live.limits.on_the_way;
+            let ready = self.on_the_way.is(self.sent.saturating_sub(*answers.borrow_and_update()));
             let next = async {
                 match &mut serving {
                     Some(serving) => serving.next(ready).await,
@@ -330,6 +373,10 @@ impl Speaker<'_> {
             serving.more = false;
             return Some(());
         };
+        // A snapshot tells of what is old.
+        if !update.snapshot && !serving.more {
+            self.live.counters.lag.0.observe(serving.head.borrow().since.elapsed().as_secs_f64());
+        }
         // The parts of a state follow each other as fast as the client takes them.
         serving.more = update.more;
         serving.due = update.more;
