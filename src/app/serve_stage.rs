@@ -15,8 +15,8 @@ use crate::platform::transport::wall_clock;
 use crate::quantity::Timestamp;
 use crate::scenario::wire::{Alarm, Figure, Hello, LiveValueOf, OwnValue, Play, Staging, Told};
 use crate::scenario::{CameraForViewers, CityLive, EffectsForViewers, Happening, SceneForViewers};
-use crate::scene::{BindingDocument, CameraDocument};
-use crate::service::live::{About, Board, Fact, Live, PlayCommand, PlayOrder, SceneAbout, SceneChannel};
+use crate::scene::{BindingDocument, CameraDocument, SceneDocument};
+use crate::service::live::{About, Board, Fact, Live, PlayCommand, PlayOrder, SceneAbout, SceneChannel, SceneParts};
 
 /// Time between two states of a stage.
 const TICK: Duration = Duration::from_millis(50);
@@ -87,6 +87,11 @@ fn about_scene(name: &str, city: &str, stage: &Stage) -> SceneAbout {
         variant: variants.first().cloned(),
         variants,
         for_viewers: scene_for_viewers(name, city, stage),
+        // What connections need (addresses, passwords) is nobody's business here.
+        parts: Some(Arc::new(SceneParts {
+            city: stage.city.clone(),
+            scene: SceneDocument { sources: Vec::new(), ..stage.scene.clone() },
+        })),
     }
 }
 

@@ -254,7 +254,7 @@ pub fn check_chain<'l>(lines: impl IntoIterator<Item = &'l str>) -> ChainReport 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::service::access::How;
+    use crate::service::access::{Grounds, How};
 
     #[derive(Clone, Default)]
     struct Memory(Arc<Mutex<Vec<String>>>);
@@ -267,7 +267,7 @@ mod tests {
     }
 
     fn entry(what: &str) -> Entry {
-        let caller = Caller { name: "anna".into(), role: Role::Planner, how: How::Token };
+        let caller = Caller { name: "anna".into(), role: Role::Planner, how: How::Token, grounds: Grounds::Token(1) };
         Entry { time: Timestamp(0), caller: Some(caller), from: "10.0.0.7".into(), what: what.into(), status: 204 }
     }
 

@@ -13,6 +13,7 @@ use serde::Deserialize;
 
 use super::access::{IssuerDocument, PageDocument, RightDocument, SessionDocument, TokenDocument};
 use super::limits::Limits;
+use super::proxies::{Network, Proxies, ProxyHeader};
 use crate::scene::{DocumentError, Environment, read_document};
 
 /// A `serve.toml`.
@@ -32,6 +33,12 @@ pub struct ServeDocument {
     /// What one client may take.
     #[serde(default)]
     pub limits: Limits,
+    /// Networks of proxies that may tell from where requests come.
+    #[serde(default)]
+    pub trusted_proxies: Vec<Network>,
+    /// How they tell it.
+    #[serde(default)]
+    pub proxy_header: ProxyHeader,
     /// Whom tokens of this server let in.
     #[serde(default, rename = "token")]
     pub tokens: Vec<TokenDocument>,
@@ -96,6 +103,8 @@ impl Default for ServeDocument {
             paths: Vec::new(),
             cache_mib: cache_mib(),
             limits: Limits::default(),
+            trusted_proxies: Vec::new(),
+            proxy_header: ProxyHeader::default(),
             tokens: Vec::new(),
             oidc: None,
             rights: Vec::new(),
@@ -104,6 +113,13 @@ impl Default for ServeDocument {
             tls: None,
             audit: None,
         }
+    }
+}
+
+impl ServeDocument {
+    /// Who may tell from where requests come, and how.
+    pub fn proxies(&self) -> Proxies {
+        Proxies { trusted: self.trusted_proxies.clone(), header: self.proxy_header }
     }
 }
 
@@ -125,6 +141,11 @@ mod tests {
         let error = read("format_version = 1\ncache_mb = 1\n[limits]\nurl_byte = 5\n").unwrap_err().to_string();
         assert!(error.contains("serve.toml:2:") && error.contains("did you mean 'cache_mib'?"), "{error}");
         assert!(error.contains("serve.toml:4:") && error.contains("did you mean 'url_bytes'?"), "{error}");
+        let some = read("format_version = 1\ntrusted_proxies = ['10.0.0.0/8']\nproxy_header = 'Forwarded'\n").unwrap();
+        let proxies = some.proxies();
+        assert!(proxies.trusts([10, 1, 2, 3].into()) && !proxies.trusts([11, 1, 2, 3].into()));
+        let error = read("format_version = 1\ntrusted_proxies = ['proxy.example']\n").unwrap_err().to_string();
+        assert!(error.contains("serve.toml:2:") && error.contains("no network"), "{error}");
     }
 
     #[test]

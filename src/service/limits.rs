@@ -37,6 +37,8 @@ pub struct Limits {
     pub request_burst: f64,
     /// Time to the head of an answer.
     pub request_s: f64,
+    /// A connection whose client takes nothing of what is sent to it for so long is closed.
+    pub write_s: f64,
     /// Time for the head of a request to come in. Told when the server starts.
     pub header_s: f64,
     /// After being told to stop: so long `/readyz` says no while new connections are still taken.
@@ -57,6 +59,7 @@ impl Default for Limits {
             requests_per_s: 500.0,
             request_burst: 2_000.0,
             request_s: 30.0,
+            write_s: 30.0,
             header_s: 10.0,
             announce_s: 0.0,
             finish_s: 10.0,
@@ -116,12 +119,14 @@ impl Clients {
         Ok(())
     }
 
-    /// Counts a connection, unless the client or all together have too many.
-    pub fn open(self: &Arc<Self>, address: IpAddr, limits: &Limits) -> Option<Opened> {
+    /// Counts a connection, unless the client or all together have too many. One `for_many` (a proxy) may have as many as
+    /// all together.
+    pub fn open(self: &Arc<Self>, address: IpAddr, for_many: bool, limits: &Limits) -> Option<Opened> {
         let client = network(address);
         let mut taken = self.taken();
         let open = taken.open.get(&client).copied().unwrap_or_default();
-        if open >= limits.connections_per_client || taken.all_open >= limits.connections {
+        let own_full = !for_many && open >= limits.connections_per_client;
+        if own_full || taken.all_open >= limits.connections {
             return None;
         }
         taken.open.insert(client, open + 1);
@@ -228,7 +233,7 @@ mod tests {
     fn connections_are_counted_by_network_and_given_back() {
         let limits = Limits { connections: 3, connections_per_client: 2, ..Limits::default() };
         let clients = Arc::new(Clients::default());
-        let open = |address: &str| clients.open(address.parse().unwrap(), &limits);
+        let open = |address: &str| clients.open(address.parse().unwrap(), false, &limits);
         let first = open("2001:db8::1");
         let _second = open("2001:db8::2");
         assert!(first.is_some() && open("2001:db8::3").is_none(), "one network");

@@ -49,6 +49,8 @@ pub struct Metrics {
     pub connections: Gauge,
     /// Requests and connections that were turned away because there were too many of them.
     pub turned_away: Counter,
+    /// Connections that were closed because their client took nothing of what was sent.
+    pub too_slow: Counter,
 }
 
 impl Default for Metrics {
@@ -62,6 +64,7 @@ impl Default for Metrics {
             kept: Gauge::default(),
             connections: Gauge::default(),
             turned_away: Counter::default(),
+            too_slow: Counter::default(),
         };
         metrics.register("requests", "Requests answered", metrics.requests.clone());
         metrics.register("request_seconds", "Time to the head of an answer", metrics.latency.clone());
@@ -70,6 +73,7 @@ impl Default for Metrics {
         metrics.register("tile_cache_bytes", "Bodies of tiles that are kept", metrics.kept.clone());
         metrics.register("connections", "Open connections", metrics.connections.clone());
         metrics.register("turned_away", "Requests and connections beyond a limit", metrics.turned_away.clone());
+        metrics.register("too_slow", "Connections closed because nothing was taken", metrics.too_slow.clone());
         metrics
     }
 }

@@ -24,6 +24,7 @@ mod ogc;
 mod page;
 mod parameters;
 mod problem;
+mod proxies;
 mod published;
 mod reading;
 mod running;
@@ -33,7 +34,7 @@ mod tiles;
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use axum::extract::DefaultBodyLimit;
 use axum::http::{Method, header};
@@ -52,6 +53,7 @@ pub use document::{AuditDocument, ServeDocument, TlsDocument, read_serve};
 pub use limits::{Clients, Limits};
 pub use metrics::Metrics;
 pub use problem::{Problem, ProblemKind};
+pub use proxies::{Network, Proxies, ProxyHeader};
 pub use published::{Catalogue, Published};
 pub use reading::Readers;
 pub use running::serve;
@@ -80,19 +82,37 @@ pub enum Phase {
 type Catalogues = BTreeMap<Role, Arc<Catalogue>>;
 
 /// Who is let in, and what is withheld from them.
+#[derive(Clone)]
 struct Protection {
     access: Arc<Access>,
     rights: Vec<RightDocument>,
 }
 
+/// What is served to whom: replaced as a whole, so that nobody sees one thing with the rights of another.
+struct Served {
+    catalogues: Catalogues,
+    protection: Option<Protection>,
+}
+
+impl Served {
+    /// What is withheld from a role.
+    fn rights_of(&self, role: Role) -> impl Iterator<Item = &RightDocument> {
+        let rights = self.protection.iter().flat_map(|protection| &protection.rights);
+        rights.filter(move |right| right.role == role)
+    }
+}
+
 /// What every endpoint has at hand; clones share it.
 #[derive(Clone)]
 pub struct Service {
-    catalogues: Arc<RwLock<Catalogues>>,
+    served: Arc<RwLock<Arc<Served>>>,
+    /// Told when something else is served.
+    replaced: Arc<watch::Sender<u64>>,
+    sights: Arc<Mutex<live::Sights>>,
     role: Role,
-    protection: Option<Arc<Protection>>,
     certificate: Option<RustlsConfig>,
     limits: Arc<RwLock<Arc<Limits>>>,
+    proxies: Arc<RwLock<Arc<Proxies>>>,
     page: Option<Arc<Path>>,
     phase: Arc<watch::Sender<Phase>>,
     clients: Arc<Clients>,
@@ -121,11 +141,13 @@ impl Service {
         live.counters.register(&metrics);
         Self {
             live,
-            catalogues: Arc::new(RwLock::new(open_to_all(catalogue))),
+            served: Arc::new(RwLock::new(Arc::new(Served { catalogues: open_to_all(catalogue), protection: None }))),
+            replaced: Arc::default(),
+            sights: Arc::default(),
             role: Role::Admin,
-            protection: None,
             certificate: None,
             limits: Arc::new(RwLock::new(Arc::new(document.limits))),
+            proxies: Arc::new(RwLock::new(Arc::new(document.proxies()))),
             page: None,
             phase: Arc::new(watch::Sender::new(Phase::Opening)),
             clients: Arc::default(),
@@ -157,27 +179,45 @@ impl Service {
 
     /// The same service behind a gate, each role with what it may see.
     pub fn protected(self, access: Access, rights: Vec<RightDocument>) -> Result<Self, RightsError> {
-        let catalogues = by_role(&self.catalogue(), &rights)?;
-        let protection = Some(Arc::new(Protection { access: Arc::new(access), rights }));
-        Ok(Self { catalogues: Arc::new(RwLock::new(catalogues)), protection, ..self })
+        let catalogue = self.catalogue().as_ref().clone();
+        self.renew(catalogue, access, rights)?;
+        Ok(self)
+    }
+
+    /// Serves something else, perhaps to others, from now on: requests under way end with what they began with, connections
+    /// for live values of whoever is no longer known or sees something else now are closed. Where the rights do not fit,
+    /// nothing changes. What is behind no gate from the start stays so.
+    pub fn renew(&self, catalogue: Catalogue, access: Access, rights: Vec<RightDocument>) -> Result<(), RightsError> {
+        let catalogues = by_role(&catalogue, &rights)?;
+        self.replace(Served { catalogues, protection: Some(Protection { access: Arc::new(access), rights }) });
+        Ok(())
+    }
+
+    fn replace(&self, served: Served) {
+        *self.served.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(served);
+        self.replaced.send_modify(|times| *times += 1);
+    }
+
+    fn served(&self) -> Arc<Served> {
+        // Nothing that holds this lock can leave what it holds half written.
+        self.served.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// What is served now to who asks: objects and attributes that they may not see are not in it. A request asks once and
     /// keeps it: meanwhile it may be replaced.
     pub fn catalogue(&self) -> Arc<Catalogue> {
-        // Nothing that holds these locks can leave what they hold half written.
-        let catalogues = self.catalogues.read().unwrap_or_else(PoisonError::into_inner);
-        catalogues.get(&self.role).cloned().unwrap_or_default()
+        self.served().catalogues.get(&self.role).cloned().unwrap_or_default()
     }
 
     /// Serves something else from now on; requests under way end with what they began with. Where the rights do not fit it,
     /// nothing changes.
     pub fn publish(&self, catalogue: Catalogue) -> Result<(), RightsError> {
-        let catalogues = match &self.protection {
+        let protection = self.served().protection.clone();
+        let catalogues = match &protection {
             Some(protection) => by_role(&catalogue, &protection.rights)?,
             None => open_to_all(catalogue),
         };
-        *self.catalogues.write().unwrap_or_else(PoisonError::into_inner) = catalogues;
+        self.replace(Served { catalogues, protection });
         Ok(())
     }
 
@@ -187,10 +227,9 @@ impl Service {
         self.catalogue().cities.get(name).cloned().ok_or_else(missing)
     }
 
-    /// What lets people in; a problem where whoever reaches the server is in.
-    fn access(&self) -> Result<&Arc<Access>, Problem> {
-        let nobody = || Problem::new(ProblemKind::Unavailable, "nobody need sign in here");
-        self.protection.as_ref().map(|protection| &protection.access).ok_or_else(nobody)
+    /// What lets people in; `None` where whoever reaches the server is in.
+    pub fn access(&self) -> Option<Arc<Access>> {
+        self.served().protection.as_ref().map(|protection| Arc::clone(&protection.access))
     }
 
     fn seen_by(&self, role: Role) -> Self {
@@ -205,6 +244,16 @@ impl Service {
     /// Other limits from now on.
     pub fn limit(&self, limits: Limits) {
         *self.limits.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(limits);
+    }
+
+    /// The proxies that are believed now.
+    pub fn proxies(&self) -> Arc<Proxies> {
+        self.proxies.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Other proxies are believed from now on.
+    pub fn believe(&self, proxies: Proxies) {
+        *self.proxies.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(proxies);
     }
 
     /// Where the server is in its life.
@@ -255,11 +304,11 @@ pub fn described(service: Service) -> (Router, utoipa::openapi::OpenApi) {
         .layer(Extension(sent))
         .layer(DefaultBodyLimit::max(body_bytes))
         .layer(from_fn(metrics::note_route));
-    let router = match &service.protection {
+    let router = match service.access() {
         None => router.with_state(service.clone()),
-        Some(protection) => {
+        Some(_) => {
             let endpoints = Role::ALL.map(|role| (role, router.clone().with_state(service.seen_by(role))));
-            Gate::router(Arc::clone(&protection.access), endpoints.into(), &protection.rights)
+            Gate::router(service.clone(), endpoints.into())
         }
     };
     // The last layer is the first that a request meets. This limit is for bodies that do not tell their length.
@@ -267,7 +316,8 @@ pub fn described(service: Service) -> (Router, utoipa::openapi::OpenApi) {
         .layer(cors())
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(service.clone(), limits::guard))
-        .layer(from_fn_with_state(service, metrics::observe));
+        .layer(from_fn_with_state(service.clone(), metrics::observe))
+        .layer(from_fn_with_state(service, proxies::see_through));
     (router, description)
 }
 

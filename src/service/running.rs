@@ -4,7 +4,8 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use axum::Router;
 use axum_server::Handle;
@@ -13,6 +14,7 @@ use axum_server::tls_rustls::RustlsAcceptor;
 use hyper_util::rt::TokioTimer;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::time::{Sleep, sleep};
 
 use super::limits::{Clients, Opened, seconds};
 use super::metrics::Metrics;
@@ -67,23 +69,42 @@ impl<S> Accept<TcpStream, S> for Counting {
 impl Counting {
     fn counted(&self, stream: TcpStream) -> io::Result<Counted> {
         let (clients, metrics): (&Arc<Clients>, &Arc<Metrics>) = (&self.0.clients, &self.0.metrics);
-        let address = stream.peer_addr()?;
-        let Some(opened) = clients.open(address.ip(), &self.0.limits()) else {
+        let (address, limits) = (stream.peer_addr()?.ip(), self.0.limits());
+        let Some(opened) = clients.open(address, self.0.proxies().trusts(address), &limits) else {
             metrics.turned_away.inc();
             return Err(io::Error::other("too many connections"));
         };
         // Answers are written whole: waiting for more to send with them only costs time.
         stream.set_nodelay(true)?;
         metrics.connections.inc();
-        Ok(Counted { stream, metrics: metrics.clone(), _opened: opened })
+        let patience = seconds(limits.write_s);
+        Ok(Counted { stream, patience, stuck: None, metrics: metrics.clone(), _opened: opened })
     }
 }
 
 /// A connection that counts until it is closed, whatever it is by then (a WebSocket too).
 struct Counted {
     stream: TcpStream,
+    /// How long the client may take nothing of what is sent.
+    patience: Duration,
+    /// Ends when it has taken nothing for so long; `None` while nothing waits.
+    stuck: Option<Pin<Box<Sleep>>>,
     metrics: Arc<Metrics>,
     _opened: Opened,
+}
+
+impl Counted {
+    /// What came of a write: a client that takes nothing for too long is left.
+    fn watched<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            self.stuck = None;
+            return written;
+        }
+        let patience = self.patience;
+        ready!(self.stuck.get_or_insert_with(|| Box::pin(sleep(patience))).as_mut().poll(cx));
+        self.metrics.too_slow.inc();
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client takes nothing")))
+    }
 }
 
 impl Drop for Counted {
@@ -100,7 +121,8 @@ impl AsyncRead for Counted {
 
 impl AsyncWrite for Counted {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.watched(cx, written)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -116,7 +138,8 @@ impl AsyncWrite for Counted {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
+        self.watched(cx, written)
     }
 
     fn is_write_vectored(&self) -> bool {

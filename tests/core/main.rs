@@ -48,11 +48,15 @@ mod service_operations;
 #[cfg(feature = "server")]
 mod service_queries;
 #[cfg(feature = "server")]
+mod service_reload;
+#[cfg(feature = "server")]
 mod service_store;
 #[cfg(feature = "server")]
 mod service_tiles;
 #[cfg(feature = "server")]
 mod service_tls;
+#[cfg(feature = "server")]
+mod service_withheld;
 #[cfg(feature = "server")]
 mod service_world;
 mod shared_data;

@@ -24,6 +24,8 @@ use veduta::scene::ObjectStyle;
 use veduta::service::live::{About, Audience, Board, Fact, Live, LiveLimits, Position, SceneAbout, SceneChannel};
 use veduta::service::{Catalogue, Service, described};
 
+use crate::service_world::World;
+
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Serves until the test ends.
@@ -212,6 +214,42 @@ async fn one_who_does_not_read_is_thinned_told_so_and_delays_nobody() {
     slow.until("the notice", |mirror| mirror.left_out > 0 && mirror.version == version).await;
     assert_same(&slow.mirror, &channel);
     assert!(live.counters.left_out.get() >= slow.mirror.left_out);
+}
+
+#[test]
+fn operators_see_how_far_viewers_are_behind() {
+    let world = World::start();
+    let channel = town(world.service.live(), 10);
+    publish(&channel, 0..10, 1.0);
+    let metric = |name: &str| {
+        let reply = world.get("/metrics");
+        let line = reply.text().lines().find_map(|line| line.strip_prefix(&format!("veduta_live_{name} ")));
+        line.unwrap_or_else(|| panic!("{name} is not in:\n{}", reply.text())).parse::<f64>().unwrap()
+    };
+    assert_eq!(["lag_seconds_count", "on_the_way", "clients_thinned"].map(metric), [0.0; 3]);
+    let mut client = world.block_on(Client::subscribed(world.address, json!({"rate": 60})));
+    world.block_on(client.until("the snapshot", |mirror| mirror.complete));
+    assert_eq!(metric("lag_seconds_count"), 0.0, "a snapshot tells of what is old");
+    publish(&channel, 0..10, 2.0);
+    world.block_on(client.until("the value", |mirror| mirror.values[&(0, 0)].rolled_up == Some(4.0)));
+    assert_eq!(metric("lag_seconds_count"), 1.0);
+    assert!(metric("lag_seconds_sum") < 5.0);
+    // It no longer reads, so it no longer answers.
+    let begin = Instant::now();
+    for round in 3.. {
+        publish(&channel, 0..10, f64::from(round));
+        if metric("clients_thinned") > 0.0 {
+            break;
+        }
+        assert!(begin.elapsed() < PATIENCE, "nobody sees that it is behind");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(metric("on_the_way"), 8.0);
+    drop(client);
+    let begin = Instant::now();
+    while metric("clients_thinned") + metric("on_the_way") > 0.0 {
+        assert!(begin.elapsed() < PATIENCE, "who has gone counts no more");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

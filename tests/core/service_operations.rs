@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use veduta::platform::FolderSource;
-use veduta::service::{Catalogue, Limits, Phase, Published, Service};
+use veduta::service::{Catalogue, Limits, Phase, Proxies, Published, Service};
 use veduta::streaming::{ByteSource, ByteSourceError};
 
 use crate::cli::failure;
@@ -113,6 +113,65 @@ fn slow_clients_and_slow_answers_end() {
 }
 
 #[test]
+fn one_who_takes_nothing_of_an_answer_is_left() {
+    let world = limited(Limits { write_s: 0.5, ..Limits::default() });
+    let ask = |times: usize| {
+        let mut connection = TcpStream::connect(world.address).unwrap();
+        connection.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let request = "GET /api HTTP/1.1\r\nhost: localhost\r\n\r\n";
+        connection.write_all(request.repeat(times).as_bytes()).unwrap();
+        connection
+    };
+    // One who takes a little now and then is served.
+    let mut slow = ask(1000);
+    let (mut part, begin) = (vec![0; 262_144], Instant::now());
+    while begin.elapsed() < Duration::from_secs(2) {
+        assert!(slow.read(&mut part).unwrap() > 0);
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(world.service.metrics.too_slow.get(), 0);
+    drop(slow);
+    // More than all buffers on the way hold, and nobody who reads.
+    let mut stuck = ask(1000);
+    let begin = Instant::now();
+    while world.service.metrics.too_slow.get() == 0 {
+        assert!(begin.elapsed() < Duration::from_secs(20), "the connection is held");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let mut all = Vec::new();
+    // What was on its way comes, and then the end.
+    let _ = stuck.read_to_end(&mut all);
+    let answers = String::from_utf8_lossy(&all).matches("HTTP/1.1 200").count();
+    assert!(answers < 1000, "{answers} answers");
+    assert_eq!(world.get("/healthz").status, 200);
+}
+
+#[test]
+fn where_a_request_comes_from_is_believed_of_named_proxies_only() {
+    let world = limited(Limits { requests_per_s: 0.01, request_burst: 3.0, ..Limits::default() });
+    let from =
+        |client: &str| world.send(|http| http.get(world.url("/healthz")).header("x-forwarded-for", client)).status;
+    let all = |clients: &[&str]| clients.iter().map(|client| from(client)).collect::<Vec<_>>();
+    let made_up = ["198.51.100.1", "198.51.100.2", "198.51.100.3", "198.51.100.4"];
+    assert_eq!(all(&made_up), [200, 200, 200, 429], "anybody may write a header");
+    let proxies = |network: &str| Proxies { trusted: vec![network.parse().unwrap()], ..Proxies::default() };
+    world.service.believe(proxies("10.0.0.0/8"));
+    assert_eq!(from("198.51.100.5"), 429, "another proxy");
+    world.service.believe(proxies("127.0.0.0/8"));
+    assert_eq!(all(&made_up), [200; 4]);
+    assert_eq!(all(&["1.1.1.1, 203.0.113.9", "1.1.1.2, 203.0.113.9", "1.1.1.3, 203.0.113.9"]), [200; 3]);
+    assert_eq!(from("1.1.1.4, 203.0.113.9"), 429, "what a client has written before is of no weight");
+
+    // A proxy has the connections of many.
+    let world = limited(Limits { connections_per_client: 2, ..Limits::default() });
+    world.service.believe(proxies("127.0.0.1"));
+    let mut open: Vec<TcpStream> = (0..5).map(|_| TcpStream::connect(world.address).unwrap()).collect();
+    for connection in &mut open {
+        assert!(Process::ask(connection, "/healthz").contains(" 200 "));
+    }
+}
+
+#[test]
 fn stopping_ends_what_is_open_and_takes_nothing_new() {
     let limits = Limits { announce_s: 1.0, finish_s: 20.0, ..Limits::default() };
     let (world, address) = slow(limits, Duration::from_secs(3));
@@ -176,7 +235,7 @@ impl Process {
         Self(child, address)
     }
 
-    fn signal(&self, name: &str) {
+    pub fn signal(&self, name: &str) {
         assert!(Command::new("kill").args([name, &self.0.id().to_string()]).status().unwrap().success());
     }
 

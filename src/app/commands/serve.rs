@@ -1,7 +1,7 @@
 //! `veduta serve`: cities and scenes over HTTP.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -33,7 +33,8 @@ pub fn run(arguments: &ServeArgs) -> Result<ExitCode> {
     let listen = document.listen.as_deref().unwrap_or(LISTEN);
     let listener = TcpListener::bind(listen).with_context(|| format!("cannot listen on {listen}"))?;
     let folder = serve_access::folder_of(arguments.config.as_ref());
-    let access = serve_access::access(&document, &folder, listener.local_addr()?, arguments.insecure_public)?;
+    let address = listener.local_addr()?;
+    let access = serve_access::access(&document, &folder, address, arguments.insecure_public)?;
     let certificate = serve_access::certificate(&document, &folder)?;
     let runtime = Runtime::new().context("cannot start the server's threads")?;
     let catalogue = catalogue(&document, &Catalogue::default(), runtime.handle())?;
@@ -47,13 +48,13 @@ pub fn run(arguments: &ServeArgs) -> Result<ExitCode> {
     // They are on stage until the end of this function.
     let stages = stages(&document, service.live())?;
     serve_pictures::start(&stages, service.live())?;
-    println!("{}://{}/", if certificate.is_some() { "https" } else { "http" }, listener.local_addr()?);
+    println!("{}://{}/", if certificate.is_some() { "https" } else { "http" }, address);
     runtime.block_on(async {
         if let Some(certificate) = certificate {
             tokio::spawn(serve_access::follow(certificate));
         }
         tokio::spawn(stop_when_told(service.clone()));
-        tokio::spawn(read_again_when_told(service.clone(), arguments.clone()));
+        tokio::spawn(read_again_when_told(service.clone(), arguments.clone(), address));
         serve(listener, service).await.context("the server stopped")
     })?;
     Ok(ExitCode::SUCCESS)
@@ -180,12 +181,12 @@ async fn stop_when_told(service: Service) {
 
 /// On SIGHUP everything is read and opened anew, beside what is served, and then takes its place. What cannot be opened
 /// changes nothing.
-async fn read_again_when_told(service: Service, arguments: ServeArgs) {
+async fn read_again_when_told(service: Service, arguments: ServeArgs, address: SocketAddr) {
     #[cfg(unix)]
     if let Ok(mut signal) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()) {
         while signal.recv().await.is_some() {
             let (service, arguments) = (service.clone(), arguments.clone());
-            let read = tokio::task::spawn_blocking(move || read_again(&service, &arguments)).await;
+            let read = tokio::task::spawn_blocking(move || read_again(&service, &arguments, address)).await;
             match read {
                 Ok(Ok(())) => tracing::warn!("read again"),
                 Ok(Err(error)) => tracing::error!("nothing is changed: {error:#}"),
@@ -195,10 +196,19 @@ async fn read_again_when_told(service: Service, arguments: ServeArgs) {
     }
 }
 
-fn read_again(service: &Service, arguments: &ServeArgs) -> Result<()> {
+fn read_again(service: &Service, arguments: &ServeArgs, address: SocketAddr) -> Result<()> {
     let document = document(arguments)?;
     let catalogue = catalogue(&document, &service.catalogue(), &Handle::current())?;
-    service.publish(catalogue)?;
+    match service.access() {
+        Some(before) => {
+            let folder = serve_access::folder_of(arguments.config.as_ref());
+            let open = arguments.insecure_public;
+            let access = serve_access::renewed(&before, &document, &folder, address, open)?;
+            service.renew(catalogue, access, document.rights.clone())?;
+        }
+        None => service.publish(catalogue)?,
+    }
     service.limit(document.limits);
+    service.believe(document.proxies());
     Ok(())
 }

@@ -19,6 +19,29 @@ const CERTIFICATE_LOOK: Duration = Duration::from_secs(20);
 
 /// Lets people in as the document says. Fails where anybody in the network could come in by oversight.
 pub fn access(document: &ServeDocument, folder: &Path, listens: SocketAddr, insecure_public: bool) -> Result<Access> {
+    let settings = settings(document, folder, listens, insecure_public)?;
+    Ok(Access::new(settings, Arc::new(wall_clock), audit(document, folder)?)?)
+}
+
+/// Lets people in as the document says from now on. Whether the server speaks TLS, and where its audit log is, is told when
+/// it starts.
+pub fn renewed(
+    before: &Access,
+    document: &ServeDocument,
+    folder: &Path,
+    listens: SocketAddr,
+    insecure_public: bool,
+) -> Result<Access> {
+    let settings = settings(document, folder, listens, insecure_public)?;
+    Ok(before.renewed(AccessSettings { tls: before.tls(), ..settings })?)
+}
+
+fn settings(
+    document: &ServeDocument,
+    folder: &Path,
+    listens: SocketAddr,
+    insecure_public: bool,
+) -> Result<AccessSettings> {
     let mut tokens = document.tokens.clone();
     for token in &mut tokens {
         let Some(file) = token.hash_file.as_ref().map(|file| folder.join(file)) else { continue };
@@ -31,15 +54,14 @@ pub fn access(document: &ServeDocument, folder: &Path, listens: SocketAddr, inse
     if authenticates && document.tls.is_none() && !listens.ip().is_loopback() {
         tracing::warn!("tokens are sent without TLS: write [tls], or let a proxy in front of the server do it");
     }
-    let settings = AccessSettings {
+    Ok(AccessSettings {
         tokens,
         issuer: document.oidc.clone(),
         open,
         session: document.session.clone(),
         page: document.page.clone(),
         tls: document.tls.is_some(),
-    };
-    Ok(Access::new(settings, Arc::new(wall_clock), audit(document, folder)?)?)
+    })
 }
 
 /// The audit log, written by a thread of its own that ends with the last who tells it something.

@@ -23,6 +23,17 @@ pub enum How {
     Open,
 }
 
+/// What somebody is known by. Where it no longer holds, they are not known any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Grounds {
+    /// A token of this server: a number for its hash.
+    Token(u128),
+    /// What an issuer said: a number for how this server was told to take it.
+    Issuer(u128),
+    /// Nothing: the server is open.
+    Open,
+}
+
 /// Who asks: an extractor for endpoints.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
@@ -32,6 +43,8 @@ pub struct Caller {
     pub role: Role,
     /// How they are known.
     pub how: How,
+    /// What they are known by.
+    pub grounds: Grounds,
 }
 
 impl<S: Sync> FromRequestParts<S> for Caller {

@@ -1,6 +1,6 @@
 //! The one way in: says who asks, whether they may, and which endpoints answer.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -13,19 +13,16 @@ use axum::response::{IntoResponse, Response};
 use tower::ServiceExt;
 
 use super::headers::is_own_name;
-use super::rights::RightDocument;
 use super::role::{Need, Role, needed, tells_of_the_whole};
 use super::session::{is_upgrade, must_sign_in};
-use super::{Access, Caller, How};
+use super::{Caller, How};
 use crate::service::audit::Entry;
-use crate::service::{Problem, ProblemKind};
+use crate::service::{Problem, ProblemKind, Protection, Service};
 
 /// In front of the endpoints, which there are once a role: each over what that role may see.
 pub struct Gate {
-    access: Arc<Access>,
+    service: Service,
     endpoints: BTreeMap<Role, Router>,
-    /// Roles that something is withheld from.
-    restricted: BTreeSet<Role>,
 }
 
 /// Who asks, as far as it matters, and which endpoints they get.
@@ -36,11 +33,12 @@ struct Admitted {
 
 impl Gate {
     /// Everything goes through it: what the role table does not know is refused before an endpoint hears of it.
-    pub fn router(access: Arc<Access>, endpoints: BTreeMap<Role, Router>, rights: &[RightDocument]) -> Router {
-        let restricted = rights.iter().map(|right| right.role).collect();
-        Router::new().fallback(pass).with_state(Arc::new(Self { access, endpoints, restricted }))
+    pub fn router(service: Service, endpoints: BTreeMap<Role, Router>) -> Router {
+        Router::new().fallback(pass).with_state(Arc::new(Self { service, endpoints }))
     }
+}
 
+impl Protection {
     async fn admit(&self, parts: &Parts) -> Result<Admitted, (Option<Caller>, Response)> {
         let path = parts.uri.path();
         // A browser asks for permission (CORS) without saying who it is; who may is answered in front of this.
@@ -66,7 +64,7 @@ impl Gate {
                 format!("this takes the role '{}'", need.name()),
             )));
         }
-        if self.restricted.contains(&caller.role) && tells_of_the_whole(path) {
+        if self.rights.iter().any(|right| right.role == caller.role) && tells_of_the_whole(path) {
             let words = "this tells of a whole scene, and something of it is withheld from you";
             return Err(refused(Problem::new(ProblemKind::Forbidden, words)));
         }
@@ -92,7 +90,9 @@ impl Gate {
         }
         Ok(())
     }
+}
 
+impl Gate {
     /// Answers that depend on who asks are kept by nobody else.
     fn keep_private(&self, answer: &mut Response) {
         let headers = answer.headers_mut();
@@ -113,6 +113,9 @@ impl Gate {
 }
 
 async fn pass(State(gate): State<Arc<Gate>>, request: Request<Body>) -> Response {
+    let served = gate.service.served();
+    // A gate is there only where somebody is asked.
+    let Some(protection) = &served.protection else { return Problem::new(ProblemKind::NotFound, "").into_response() };
     let (mut parts, body) = request.into_parts();
     let what = format!("{} {}", parts.method, parts.uri.path());
     let from = parts.extensions.get::<ConnectInfo<SocketAddr>>();
@@ -120,7 +123,7 @@ async fn pass(State(gate): State<Arc<Gate>>, request: Request<Body>) -> Response
     let changes = !matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS);
     let watched =
         changes || is_upgrade(&parts) || needed(&parts.method, parts.uri.path()) == Some(Need::Role(Role::Admin));
-    let (mut caller, mut answer) = match gate.admit(&parts).await {
+    let (mut caller, mut answer) = match protection.admit(&parts).await {
         Ok(Admitted { caller, role }) => {
             let personal = caller.as_ref().is_some_and(|caller| caller.how != How::Open);
             if let Some(caller) = caller.clone() {
@@ -137,13 +140,13 @@ async fn pass(State(gate): State<Arc<Gate>>, request: Request<Body>) -> Response
         }
         Err((caller, answer)) => (caller, answer),
     };
-    gate.access.page.put(answer.headers_mut());
+    protection.access.page.put(answer.headers_mut());
     // Whoever signed in became known only now.
     caller = answer.extensions_mut().remove::<Caller>().or(caller);
     let refused = matches!(answer.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
     if watched || refused {
         let status = answer.status().as_u16();
-        gate.access.audit.tell(Entry { time: gate.access.now(), caller, from, what, status });
+        protection.access.audit.tell(Entry { time: protection.access.now(), caller, from, what, status });
     }
     answer
 }

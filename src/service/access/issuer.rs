@@ -13,9 +13,10 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde::Deserialize;
 use serde_json::Value as Json;
 use tokio::sync::Mutex;
+use xxhash_rust::xxh3::xxh3_128;
 
 use super::AccessError;
-use super::caller::{Caller, How};
+use super::caller::{Caller, Grounds, How};
 use super::role::Role;
 use crate::quantity::Timestamp;
 
@@ -119,6 +120,16 @@ impl Issuer {
         Ok(Self { document, algorithms, client, keys: Mutex::default() })
     }
 
+    /// How it is written.
+    pub fn document(&self) -> &IssuerDocument {
+        &self.document
+    }
+
+    /// What those are known by of whom it speaks: something else where it is written in another way.
+    pub fn grounds(&self) -> Grounds {
+        Grounds::Issuer(xxh3_128(format!("{:?}", self.document).as_bytes()))
+    }
+
     /// Whose a token is and until when; `None` where it is not good. Why is in the log, not in the answer.
     pub async fn verify(&self, token: &str, now: Timestamp) -> Option<(Caller, Timestamp)> {
         let header = decode_header(token).ok()?;
@@ -161,7 +172,7 @@ impl Issuer {
         let role = values.iter().filter_map(role).max()?;
         let name = claim(claims, &self.document.name_claim).or_else(|| claims.get("sub")).and_then(Json::as_str)?;
         let name: String = name.chars().filter(|c| !c.is_control()).take(MOST_NAME).collect();
-        Some((Caller { name: name.into(), role, how: How::Issuer }, until))
+        Some((Caller { name: name.into(), role, how: How::Issuer, grounds: self.grounds() }, until))
     }
 
     /// The key that a token names; without a name the only one that fits.

@@ -28,7 +28,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use serde::Deserialize;
 
-pub use caller::{Caller, How};
+pub use caller::{Caller, Grounds, How};
 pub use gate::Gate;
 pub use headers::{PageDocument, PageHeaders};
 pub use issuer::{Issuer, IssuerDocument};
@@ -129,9 +129,9 @@ pub fn open_role(address: IpAddr, authenticates: bool, insecure_public: bool) ->
 /// Lets people in.
 pub struct Access {
     tokens: Tokens,
-    issuer: Option<Issuer>,
-    sessions: Remembered<Caller>,
-    tickets: Remembered<Caller>,
+    issuer: Option<Arc<Issuer>>,
+    sessions: Arc<Remembered<Caller>>,
+    tickets: Arc<Remembered<Caller>>,
     open: Option<Role>,
     session_s: f64,
     page: PageHeaders,
@@ -144,15 +144,40 @@ impl Access {
     pub fn new(settings: AccessSettings, clock: Clock, audit: AuditLog) -> Result<Self, AccessError> {
         Ok(Self {
             tokens: Tokens::new(&settings.tokens)?,
-            issuer: settings.issuer.map(Issuer::new).transpose()?,
-            sessions: Remembered::new(SESSIONS)?,
-            tickets: Remembered::new(TICKETS)?,
+            issuer: settings.issuer.map(Issuer::new).transpose()?.map(Arc::new),
+            sessions: Arc::new(Remembered::new(SESSIONS)?),
+            tickets: Arc::new(Remembered::new(TICKETS)?),
             open: settings.open,
             session_s: settings.session.hours.clamp(0.05, 24.0 * 30.0) * 3600.0,
             page: PageHeaders::new(&settings.page, settings.tls)?,
             clock,
             audit,
         })
+    }
+
+    /// The same door with other settings: who is signed in stays so as long as what they signed in with is still good, an
+    /// issuer that is taken as before keeps its keys, and the log goes on.
+    pub fn renewed(&self, settings: AccessSettings) -> Result<Self, AccessError> {
+        let same = self.issuer.as_ref().filter(|issuer| settings.issuer.as_ref() == Some(issuer.document())).cloned();
+        let made = Self::new(settings, Arc::clone(&self.clock), self.audit.clone())?;
+        let (sessions, tickets) = (Arc::clone(&self.sessions), Arc::clone(&self.tickets));
+        Ok(Self { issuer: same.or(made.issuer), sessions, tickets, ..made })
+    }
+
+    /// The role that somebody has now who was known before; `None` where they are not known any more.
+    pub fn role_of(&self, caller: &Caller) -> Option<Role> {
+        match caller.grounds {
+            Grounds::Token(_) => self.tokens.role_by(caller.grounds, &caller.name),
+            Grounds::Issuer(_) => {
+                self.issuer.as_ref().filter(|issuer| issuer.grounds() == caller.grounds).map(|_| caller.role)
+            }
+            Grounds::Open => self.open,
+        }
+    }
+
+    /// Whether the server itself speaks TLS.
+    pub fn tls(&self) -> bool {
+        self.page.tls()
     }
 
     /// The time.
@@ -171,13 +196,14 @@ impl Access {
             return Ok(Some(self.holder(token).await?.0));
         }
         if let Some(ticket) = session::ticket(parts) {
-            let caller = self.tickets.take(&ticket, self.now());
+            let caller = self.tickets.take(&ticket, self.now()).and_then(|caller| self.still(caller));
             return caller.map(Some).ok_or_else(unknown);
         }
         if let Some(caller) = self.session(&parts.headers) {
             return Ok(Some(caller));
         }
-        Ok(self.open.map(|role| Caller { name: "anyone".into(), role, how: How::Open }))
+        let caller = |role| Caller { name: "anyone".into(), role, how: How::Open, grounds: Grounds::Open };
+        Ok(self.open.map(caller))
     }
 
     /// Whose token it is and until when it is good.
@@ -198,7 +224,12 @@ impl Access {
 
     fn session(&self, headers: &HeaderMap) -> Option<Caller> {
         let caller = self.sessions.get(&session::cookie(headers, self.page.tls())?, self.now())?;
-        Some(Caller { how: How::Session, ..caller })
+        Some(Caller { how: How::Session, ..self.still(caller)? })
+    }
+
+    /// Somebody who was known before, as they are now.
+    fn still(&self, caller: Caller) -> Option<Caller> {
+        Some(Caller { role: self.role_of(&caller)?, ..caller })
     }
 }
 

@@ -66,8 +66,8 @@ impl OptionalFromRequestParts<Service> for Caller {
             Ok(caller) => Ok(Some(caller)),
             // Here nobody must be known: this is where they say who they are.
             Err(_) => Ok(match service.access() {
-                Ok(access) => access.caller(parts).await.ok().flatten(),
-                Err(_) => None,
+                Some(access) => access.caller(parts).await.ok().flatten(),
+                None => None,
             }),
         }
     }
@@ -91,7 +91,7 @@ async fn who(caller: Option<Caller>) -> Response {
     )
 )]
 async fn sign_in(State(service): State<Service>, headers: HeaderMap, body: Bytes) -> Result<Response, Problem> {
-    let access = service.access()?;
+    let access = service.access().ok_or_else(nobody)?;
     // A form of another site can send neither this type nor this shape.
     let json = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     let json = json.is_some_and(|kind| kind.split(';').next().is_some_and(|kind| kind.trim() == "application/json"));
@@ -107,7 +107,7 @@ async fn sign_in(State(service): State<Service>, headers: HeaderMap, body: Bytes
         return Err(Problem::new(ProblemKind::TooMany, "too many are signed in"));
     }
     let mut answer = Json(Who::of(Some(&caller))).into_response();
-    set_cookie(&mut answer, access, &name, end.seconds_since(now).max(0.0) as u64)?;
+    set_cookie(&mut answer, &access, &name, end.seconds_since(now).max(0.0) as u64)?;
     answer.extensions_mut().insert(caller);
     Ok(unkept(answer))
 }
@@ -121,14 +121,14 @@ async fn sign_in(State(service): State<Service>, headers: HeaderMap, body: Bytes
     )
 )]
 async fn sign_out(State(service): State<Service>, headers: HeaderMap) -> Result<Response, Problem> {
-    let access = service.access()?;
+    let access = service.access().ok_or_else(nobody)?;
     let mut answer = StatusCode::NO_CONTENT.into_response();
     if let Some(name) = cookie(&headers, access.page.tls())
         && let Some(caller) = access.sessions.take(&name, access.now())
     {
         answer.extensions_mut().insert(caller);
     }
-    set_cookie(&mut answer, access, "", 0)?;
+    set_cookie(&mut answer, &access, "", 0)?;
     Ok(unkept(answer))
 }
 
@@ -143,7 +143,7 @@ async fn sign_out(State(service): State<Service>, headers: HeaderMap) -> Result<
     )
 )]
 async fn give_ticket(State(service): State<Service>, caller: Caller) -> Result<Response, Problem> {
-    let access = service.access()?;
+    let access = service.access().ok_or_else(nobody)?;
     let ticket = random_name().map_err(|error| Problem::internal(&error))?;
     let now = access.now();
     let caller = Caller { how: How::Ticket, ..caller };
@@ -151,6 +151,10 @@ async fn give_ticket(State(service): State<Service>, caller: Caller) -> Result<R
         return Err(Problem::new(ProblemKind::TooMany, "too many tickets wait"));
     }
     Ok(unkept(Json(Ticket { ticket, expires_s: TICKET_S as u32 }).into_response()))
+}
+
+fn nobody() -> Problem {
+    Problem::new(ProblemKind::Unavailable, "nobody need sign in here")
 }
 
 /// No cache keeps this.

@@ -7,9 +7,10 @@ use argon2::{Argon2, PasswordHasher, PasswordVerifier};
 use aws_lc_rs::hmac;
 use serde::Deserialize;
 use tokio::sync::Semaphore;
+use xxhash_rust::xxh3::xxh3_128;
 
 use super::AccessError;
-use super::caller::{Caller, How};
+use super::caller::{Caller, Grounds, How};
 use super::role::Role;
 use crate::quantity::Timestamp;
 
@@ -89,7 +90,8 @@ impl Tokens {
             if document.name.trim().is_empty() || known.iter().any(|other| *other.caller.name == document.name) {
                 return Err(wrong("every token has a name of its own"));
             }
-            let caller = Caller { name: document.name.as_str().into(), role: document.role, how: How::Token };
+            let (name, grounds) = (document.name.as_str().into(), Grounds::Token(xxh3_128(hash.0.as_bytes())));
+            let caller = Caller { name, role: document.role, how: How::Token, grounds };
             known.push(Known { caller, hash: hash.0.clone() });
         }
         Ok(Self {
@@ -103,6 +105,12 @@ impl Tokens {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.known.is_empty()
+    }
+
+    /// The role of whoever is known by this; `None` where nobody is any more.
+    pub fn role_by(&self, grounds: Grounds, name: &str) -> Option<Role> {
+        let known = self.known.iter().find(|known| known.caller.grounds == grounds && *known.caller.name == *name);
+        known.map(|known| known.caller.role)
     }
 
     /// Whose a token is. Computes hashes on the threads that may block, never on those that answer.

@@ -9,7 +9,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::text::{figure_word, severity_word};
-use super::{Audience, Board, Fact};
+use super::{Audience, Fact, SeenScene};
 use crate::scenario::SceneForViewers;
 use crate::service::parameters::{Asked, Named, Nothing};
 use crate::service::{Problem, ProblemKind, Service};
@@ -65,9 +65,9 @@ async fn indicators(
     State(service): State<Service>,
     query: Result<Query<SceneQuery>, QueryRejection>,
 ) -> Result<Json<Vec<FigureEntry>>, Problem> {
-    let channel = service.live_scene(read(query)?.scene.as_deref())?;
-    let all = Audience::default();
-    Ok(Json(channel.read(|board| {
+    let seen = service.live_scene(read(query)?.scene.as_deref())?;
+    let all = Audience::of(seen.sight);
+    Ok(Json(seen.channel.read(|board| {
         let figures = board.figures().filter(|figure| all.admits(&Fact::Figure((*figure).clone()), board));
         let entry = |figure: &crate::scenario::wire::Figure| {
             let (indicator, title, unit) = board.hello().indicators.get(usize::from(figure.indicator))?.clone();
@@ -105,9 +105,9 @@ async fn alarms(
     State(service): State<Service>,
     query: Result<Query<SceneQuery>, QueryRejection>,
 ) -> Result<Json<Vec<AlarmEntry>>, Problem> {
-    let channel = service.live_scene(read(query)?.scene.as_deref())?;
-    let all = Audience::default();
-    Ok(Json(channel.read(|board| {
+    let seen = service.live_scene(read(query)?.scene.as_deref())?;
+    let all = Audience::of(seen.sight);
+    Ok(Json(seen.channel.read(|board| {
         let raised = board.alarms().filter(|alarm| alarm.raised);
         let raised = raised.filter(|alarm| all.admits(&Fact::Alarm((*alarm).clone()), board));
         let entry = |alarm: &crate::scenario::wire::Alarm| AlarmEntry {
@@ -156,12 +156,8 @@ struct SceneEntry {
 /// Scenes and scenarios that are served live.
 #[utoipa::path(get, path = "/api/scenarios",
     responses((status = 200, description = "Scenes and scenarios", body = Vec<SceneEntry>)))]
-async fn scenarios(State(service): State<Service>) -> Result<Json<Vec<SceneEntry>>, Problem> {
-    service.check_live()?;
-    let scenes = service.live.scenes();
-    let entry =
-        |channel: &std::sync::Arc<super::SceneChannel>| channel.read(|board| scene_entry(board, &channel.about));
-    Ok(Json(scenes.values().map(entry).collect()))
+async fn scenarios(State(service): State<Service>) -> Json<Vec<SceneEntry>> {
+    Json(service.live_scenes().values().map(scene_entry).collect())
 }
 
 /// A scene as a viewer draws it: layers, effects of live values, cameras, panel.
@@ -177,21 +173,23 @@ async fn scene(
     Named(name): Named<String>,
     _: Asked<Nothing>,
 ) -> Result<Json<SceneForViewers>, Problem> {
-    Ok(Json(service.live_scene(Some(&name))?.about.for_viewers.clone()))
+    Ok(Json(service.live_scene(Some(&name))?.document().clone()))
 }
 
-fn scene_entry(board: &Board, about: &super::SceneAbout) -> SceneEntry {
-    let (hello, play) = (board.hello(), board.play());
+fn scene_entry(seen: &SeenScene) -> SceneEntry {
+    let (about, document) = (&seen.channel.about, seen.document());
+    let (hello, play) = seen.channel.read(|board| (board.hello().clone(), board.play()));
+    let properties = seen.sight.as_ref().map_or(&hello.properties, |sight| &sight.hello().properties);
     SceneEntry {
         scene: hello.scene.clone(),
         title: hello.title.clone(),
         scenario: about.scenario.clone(),
         variants: about.variants.clone(),
         variant: about.variant.clone(),
-        city: about.for_viewers.city.clone(),
-        cameras: about.for_viewers.cameras.iter().map(|camera| camera.name.clone()).collect(),
-        layers: board.layers().to_vec(),
-        properties: hello.properties.iter().map(|(name, _)| name.clone()).collect(),
+        city: document.city.clone(),
+        cameras: document.cameras.iter().map(|camera| camera.name.clone()).collect(),
+        layers: document.layers.iter().map(|layer| layer.name.clone()).collect(),
+        properties: properties.iter().map(|(name, _)| name.clone()).collect(),
         start: play.map(|play| play.start.to_string()),
         end: play.map(|play| play.end.to_string()),
     }

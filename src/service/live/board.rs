@@ -8,8 +8,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::audience::Audience;
+use super::sight::hash_of;
 use crate::quantity::Timestamp;
-use crate::scenario::wire::{Alarm, Figure, Hello, LiveValueOf, Play, Staging, Told, Update};
+use crate::scenario::wire::{Alarm, Figure, Hello, LiveValueOf, OwnValue, Play, Staging, Told, Update};
 
 /// Happenings kept for clients at most.
 const MOST_HAPPENINGS: usize = 1024;
@@ -67,6 +68,14 @@ impl Fact {
         matches!(self, Self::Value(LiveValueOf { own: None, rolled_up: None, .. }))
     }
 
+    /// The object's own value; `None` where it is no value.
+    fn own(&self) -> Option<Option<&OwnValue>> {
+        match self {
+            Self::Value(value) => Some(value.own.as_ref()),
+            _ => None,
+        }
+    }
+
     /// The object that it is about; `None` for the whole city.
     pub fn row(&self) -> Option<u32> {
         match self {
@@ -78,6 +87,15 @@ impl Fact {
     }
 }
 
+/// A fact with the number of the state that changed it last.
+#[derive(Debug)]
+struct Kept {
+    version: u64,
+    /// The same, where of a value only the object's own counts; 0 where it never had one.
+    own_version: u64,
+    fact: Fact,
+}
+
 /// All that holds in a scene.
 #[derive(Debug, Default)]
 pub struct Board {
@@ -85,7 +103,7 @@ pub struct Board {
     layers: Vec<String>,
     now: Timestamp,
     version: u64,
-    facts: BTreeMap<Key, (u64, Fact)>,
+    facts: BTreeMap<Key, Kept>,
     /// Each fact once, under the number of the state that changed it last.
     order: BTreeMap<u64, Key>,
     objects: BTreeMap<u32, Arc<About>>,
@@ -103,6 +121,12 @@ pub struct Position {
     whole: bool,
     /// Number of the state that was sent last.
     seen: u64,
+    /// Number of the state that was sent whole last.
+    settled: u64,
+    /// How many updates were sent: what a client is told instead of the number of a state of which it sees a part.
+    updates: u64,
+    /// What was told of the staging to a client that sees a part of it.
+    staging: u64,
     /// How many happenings had been by then.
     told: u64,
     /// Happenings that were no longer kept when their turn came.
@@ -162,18 +186,20 @@ impl Board {
 
     /// Puts a fact in the place of what was known under its key; nothing changes where it was known already.
     pub fn put(&mut self, fact: Fact) {
-        let key = fact.key();
-        if let Some((before, known)) = self.facts.get(&key) {
-            if *known == fact {
+        let (key, version) = (fact.key(), self.version + 1);
+        let mut own_version = if fact.own() == Some(None) { 0 } else { version };
+        if let Some(known) = self.facts.get(&key) {
+            if known.fact == fact {
                 return;
             }
-            self.order.remove(before);
+            own_version = if known.fact.own() == fact.own() { known.own_version } else { version };
+            self.order.remove(&known.version);
         } else if fact.is_void() {
             return;
         }
-        self.version += 1;
-        self.order.insert(self.version, key.clone());
-        self.facts.insert(key, (self.version, fact));
+        self.version = version;
+        self.order.insert(version, key.clone());
+        self.facts.insert(key, Kept { version, own_version, fact });
     }
 
     /// Clears every raised alarm that is not among these (by name and object).
@@ -198,20 +224,20 @@ impl Board {
     /// All alarms, raised and cleared.
     pub fn alarms(&self) -> impl Iterator<Item = &Alarm> {
         let from = Key::Alarm(String::new(), String::new());
-        let facts = self.facts.range(from..Key::Play).map(|(_, (_, fact))| fact);
+        let facts = self.facts.range(from..Key::Play).map(|(_, kept)| &kept.fact);
         facts.filter_map(|fact| if let Fact::Alarm(alarm) = fact { Some(alarm) } else { None })
     }
 
     /// All figures.
     pub fn figures(&self) -> impl Iterator<Item = &Figure> {
         let facts = self.facts.range(Key::Figure(0, None)..Key::Alarm(String::new(), String::new()));
-        facts.filter_map(|(_, (_, fact))| if let Fact::Figure(figure) = fact { Some(figure) } else { None })
+        facts.filter_map(|(_, kept)| if let Fact::Figure(figure) = &kept.fact { Some(figure) } else { None })
     }
 
     /// Where the play is; `None` in the present.
     pub fn play(&self) -> Option<Play> {
         match self.facts.get(&Key::Play) {
-            Some((_, Fact::Play(play))) => Some(*play),
+            Some(Kept { fact: Fact::Play(play), .. }) => Some(*play),
             _ => None,
         }
     }
@@ -226,8 +252,8 @@ impl Board {
         let mut update = Update { snapshot: first, now: self.now, version: self.version, ..Update::default() };
         let mut room = most.max(1);
         for (version, key) in self.order.range(position.seen + 1..) {
-            let Some((_, fact)) = self.facts.get(key) else { continue };
-            if !audience.admits(fact, self) {
+            let Some(kept) = self.facts.get(key) else { continue };
+            if !audience.admits(&kept.fact, self) || says_nothing_new(kept, audience, position) {
                 continue;
             }
             if room == 0 {
@@ -236,7 +262,7 @@ impl Board {
             }
             room -= 1;
             update.version = *version;
-            put(&mut update, audience, fact);
+            put(&mut update, audience, position, &kept.fact);
         }
         if !update.more {
             update.version = self.version;
@@ -245,9 +271,16 @@ impl Board {
         (position.begun, position.seen) = (true, update.version);
         let completes = !position.whole && !update.more;
         position.whole |= !update.more;
+        if !update.more {
+            position.settled = position.seen;
+        }
         let says_nothing = update.values.is_empty() && update.figures.is_empty() && update.alarms.is_empty();
         let says_nothing = says_nothing && update.play.is_none() && update.staging.is_none();
         let silent = says_nothing && update.happenings.is_empty() && !first && !completes;
+        if audience.is_restricted() && !silent {
+            position.updates += 1;
+            update.version = position.updates;
+        }
         (!silent).then_some(update)
     }
 
@@ -262,14 +295,29 @@ impl Board {
     }
 }
 
-fn put(update: &mut Update, audience: &Audience, fact: &Fact) {
+/// Whether a fact has changed only in what this audience may not know: that alone would tell that something happened there.
+fn says_nothing_new(kept: &Kept, audience: &Audience, position: &Position) -> bool {
+    match &kept.fact {
+        Fact::Value(_) => audience.sees_own_only(&kept.fact) && kept.own_version <= position.settled,
+        Fact::Staging(staging) => audience.is_restricted() && hash_of(&audience.staging(staging)) == position.staging,
+        _ => false,
+    }
+}
+
+fn put(update: &mut Update, audience: &Audience, position: &mut Position, fact: &Fact) {
     match fact {
-        Fact::Value(value) => update.values.push(value.clone()),
-        Fact::Figure(figure) => update.figures.push(figure.clone()),
+        Fact::Value(value) => update.values.extend(audience.value(value)),
+        Fact::Figure(figure) => update.figures.extend(audience.figure(figure)),
         // Who knows of nothing need not hear that an alarm is over.
         Fact::Alarm(alarm) if update.snapshot && !alarm.raised => {}
-        Fact::Alarm(alarm) => update.alarms.push(alarm.clone()),
+        Fact::Alarm(alarm) => update.alarms.extend(audience.alarm(alarm)),
         Fact::Play(play) => update.play = Some(*play),
-        Fact::Staging(staging) => update.staging = Some(audience.admitted(staging)),
+        Fact::Staging(staging) => {
+            let staging = audience.staging(staging);
+            if audience.is_restricted() {
+                position.staging = hash_of(&staging);
+            }
+            update.staging = Some(staging);
+        }
     }
 }

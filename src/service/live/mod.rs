@@ -10,6 +10,7 @@
 //! The [`Board`] keeps each fact once, with the number of the state that changed it last. A client is a position in those
 //! numbers, so nothing is queued for it: what it was too slow for is replaced by what holds when its turn comes. A client
 //! whose answers (WebSocket pongs) stay out gets nothing more until they come, so that nothing piles up on the way either.
+//! Whoever something is withheld from gets facts through a [`Sight`], which is worked out once for a role and what it sees.
 
 mod answers;
 mod audience;
@@ -17,15 +18,19 @@ mod board;
 mod pictures;
 mod playing;
 mod screens;
+mod sight;
 mod socket;
+mod standing;
 mod text;
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::time::Instant;
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
 use tokio::sync::{oneshot, watch};
 use utoipa_axum::router::OpenApiRouter;
 
@@ -33,8 +38,11 @@ pub use audience::{Audience, Subscription};
 pub use board::{About, Board, Fact, Position};
 pub use pictures::{Painter, PictureError, PictureRequest};
 pub use screens::Screens;
+pub use sight::{SceneParts, Sight};
 
-use super::{Metrics, Problem, ProblemKind, Service};
+use super::access::Role;
+use super::{Metrics, Problem, ProblemKind, Served, Service};
+use crate::platform::monotonic_now;
 use crate::quantity::Timestamp;
 use crate::scenario::SceneForViewers;
 
@@ -89,6 +97,19 @@ pub struct PlayOrder {
     pub done: oneshot::Sender<()>,
 }
 
+/// Upper ends of the lags that are told apart, seconds.
+const LAGS: [f64; 9] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
+
+/// How old changes are when they are sent.
+#[derive(Debug)]
+pub struct Lag(Histogram);
+
+impl Default for Lag {
+    fn default() -> Self {
+        Self(Histogram::new(LAGS))
+    }
+}
+
 /// What clients cost and get, counted.
 #[derive(Debug, Default)]
 pub struct LiveCounters {
@@ -96,6 +117,12 @@ pub struct LiveCounters {
     pub clients: Gauge,
     /// Clients turned away because there were too many.
     pub turned_away: Counter,
+    /// Clients that get nothing now because they have not answered to what they got.
+    pub thinned: Gauge,
+    /// Messages on the way to clients: sent and not answered.
+    pub on_the_way: Gauge,
+    /// Time from a change to the message that tells of it, seconds: what was waited for a client's own pace is in it.
+    pub lag: Lag,
     /// Messages sent.
     pub messages: Counter,
     /// Their bytes.
@@ -115,6 +142,9 @@ impl LiveCounters {
     pub(super) fn register(&self, metrics: &Metrics) {
         metrics.register("live_clients", "Clients of /api/live", self.clients.clone());
         metrics.register("live_turned_away", "Clients of /api/live beyond the limit", self.turned_away.clone());
+        metrics.register("live_clients_thinned", "Clients that read too slowly now", self.thinned.clone());
+        metrics.register("live_on_the_way", "Messages that clients have not answered yet", self.on_the_way.clone());
+        metrics.register("live_lag_seconds", "Age of the newest change when it is sent", self.lag.0.clone());
         metrics.register("live_messages", "Messages to clients of /api/live", self.messages.clone());
         metrics.register("live_bytes", "Bytes of these messages", self.bytes.clone());
         metrics.register("live_changes", "Facts that changed in served scenes", self.changes.clone());
@@ -128,18 +158,25 @@ impl LiveCounters {
     }
 }
 
+/// The state of a scene.
+#[derive(Debug, Clone, Copy)]
+struct Head {
+    version: u64,
+    since: Instant,
+}
+
 /// A served scene.
 pub struct SceneChannel {
     board: RwLock<Board>,
-    /// Number of the state; clients wait for it to change.
-    head: watch::Sender<u64>,
+    /// Number of the state, and when it came about; clients wait for it to change.
+    head: watch::Sender<Head>,
     changes: Counter,
     orders: SyncSender<PlayOrder>,
     about: SceneAbout,
 }
 
 /// What is told of a scene in lists.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Clone, Default)]
 pub struct SceneAbout {
     /// Title of the scenario, where it has one.
     pub scenario: Option<String>,
@@ -149,6 +186,25 @@ pub struct SceneAbout {
     pub variant: Option<String>,
     /// The scene as a viewer elsewhere draws it.
     pub for_viewers: SceneForViewers,
+    /// What it is made of; without it the scene is only for those who see everything.
+    pub parts: Option<Arc<SceneParts>>,
+}
+
+/// A scene as far as somebody sees it.
+struct SeenScene {
+    channel: Arc<SceneChannel>,
+    /// What is left of it; `None` where nothing is withheld.
+    sight: Option<Arc<Sight>>,
+}
+
+/// What roles see of scenes, by role and scene.
+pub(super) type Sights = BTreeMap<(Role, String), Arc<Sight>>;
+
+impl SeenScene {
+    /// How it is drawn.
+    fn document(&self) -> &SceneForViewers {
+        self.sight.as_ref().map_or(&self.channel.about.for_viewers, |sight| sight.document())
+    }
 }
 
 impl SceneChannel {
@@ -160,8 +216,12 @@ impl SceneChannel {
             board.version()
         };
         self.head.send_if_modified(|head| {
-            self.changes.inc_by(version - *head);
-            std::mem::replace(head, version) != version
+            self.changes.inc_by(version - head.version);
+            let changed = head.version != version;
+            if changed {
+                *head = Head { version, since: monotonic_now() };
+            }
+            changed
         });
     }
 
@@ -193,7 +253,7 @@ impl Live {
     pub fn open(&self, board: Board, about: SceneAbout) -> (Arc<SceneChannel>, Receiver<PlayOrder>) {
         let (orders, receiver) = sync_channel(MOST_ORDERS);
         let name = board.hello().scene.clone();
-        let head = watch::Sender::new(board.version());
+        let head = watch::Sender::new(Head { version: board.version(), since: monotonic_now() });
         let channel = Arc::new(SceneChannel {
             board: RwLock::new(board),
             head,
@@ -216,19 +276,6 @@ impl Live {
         self.scenes.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// A scene by its name; the only one where none is named.
-    fn scene(&self, name: Option<&str>) -> Result<Arc<SceneChannel>, Problem> {
-        let scenes = self.scenes.read().unwrap_or_else(PoisonError::into_inner);
-        let found = match name {
-            Some(name) => scenes.get(name),
-            None if scenes.len() > 1 => {
-                return Err(Problem::new(ProblemKind::BadRequest, "'scene' is missing: several are served"));
-            }
-            None => scenes.values().next(),
-        };
-        found.cloned().ok_or_else(|| Problem::new(ProblemKind::NotFound, "no such scene is served live"))
-    }
-
     /// A place for one more client; none where there are too many.
     fn admit(self: &Arc<Self>) -> Option<Seat> {
         let before = self.counters.clients.inc();
@@ -242,19 +289,48 @@ impl Live {
 }
 
 impl Service {
-    /// Refuses whoever may not see everything: values, figures and alarms tell of objects that may be withheld from them.
-    fn check_live(&self) -> Result<(), Problem> {
-        let rights = self.protection.iter().flat_map(|protection| &protection.rights);
-        match rights.filter(|right| right.role == self.role).count() {
-            0 => Ok(()),
-            _ => Err(Problem::new(ProblemKind::Forbidden, "live values are for roles from which nothing is withheld")),
-        }
+    /// The scenes that who asks may know of, by name.
+    fn live_scenes(&self) -> BTreeMap<String, SeenScene> {
+        let served = self.served();
+        let seen = |(name, channel): (String, _)| self.seen_scene(&served, &name, channel).map(|seen| (name, seen));
+        self.live.scenes().into_iter().filter_map(seen).collect()
     }
 
-    /// A scene for whoever may see it all.
-    fn live_scene(&self, name: Option<&str>) -> Result<Arc<SceneChannel>, Problem> {
-        self.check_live()?;
-        self.live.scene(name)
+    /// A scene by its name as far as who asks sees it; the only one where none is named.
+    fn live_scene(&self, name: Option<&str>) -> Result<SeenScene, Problem> {
+        let mut scenes = self.live_scenes();
+        let found = match name {
+            Some(name) => scenes.remove(name),
+            None if scenes.len() > 1 => {
+                return Err(Problem::new(ProblemKind::BadRequest, "'scene' is missing: several are served"));
+            }
+            None => scenes.pop_first().map(|(_, seen)| seen),
+        };
+        found.ok_or_else(|| Problem::new(ProblemKind::NotFound, "no such scene is served live"))
+    }
+
+    /// A scene as far as who asks sees it; `None` where its city is not there for them.
+    fn seen_scene(&self, served: &Served, name: &str, channel: Arc<SceneChannel>) -> Option<SeenScene> {
+        if served.rights_of(self.role).next().is_none() {
+            return Some(SeenScene { channel, sight: None });
+        }
+        let city = served.catalogues.get(&self.role)?.cities.get(&channel.about.for_viewers.city)?;
+        if city.selection.is_none() {
+            return Some(SeenScene { channel, sight: None });
+        }
+        let parts = channel.about.parts.as_ref()?;
+        let mut sights = self.sights.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (self.role, name.to_owned());
+        let known = sights.get(&key).filter(|sight| sight.is_of(city)).cloned();
+        let sight = known.unwrap_or_else(|| {
+            let hello = channel.read(|board| board.hello().clone());
+            let made = Sight::new(Arc::clone(parts), Arc::clone(city), &hello, &channel.about.for_viewers);
+            let made = Arc::new(made);
+            sights.insert(key, Arc::clone(&made));
+            made
+        });
+        drop(sights);
+        Some(SeenScene { channel, sight: Some(sight) })
     }
 }
 

@@ -115,8 +115,12 @@ async fn snapshot(
     query: Result<Query<PictureQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let query = read(query)?;
-    let channel = service.live_scene(query.scene.as_deref())?;
-    let scene = channel.read(|board| board.hello().scene.clone());
+    let seen = service.live_scene(query.scene.as_deref())?;
+    if seen.sight.is_some() {
+        let words = "a picture shows the whole scene, and something of it is withheld from you";
+        return Err(Problem::new(ProblemKind::Forbidden, words));
+    }
+    let scene = seen.channel.read(|board| board.hello().scene.clone());
     let request = query.request(scene).map_err(|detail| Problem::new(ProblemKind::BadRequest, detail))?;
     let unavailable = |detail: &str| Problem::new(ProblemKind::Unavailable, detail);
     let painter = service.live.painter.get().ok_or_else(|| unavailable("this server draws no pictures"))?;

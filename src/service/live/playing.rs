@@ -57,7 +57,7 @@ async fn state(
     State(service): State<Service>,
     query: Result<Query<SceneQuery>, QueryRejection>,
 ) -> Result<Json<PlayState>, Problem> {
-    let channel = service.live_scene(read(query)?.scene.as_deref())?;
+    let channel = service.live_scene(read(query)?.scene.as_deref())?.channel;
     shown(&channel).map(Json)
 }
 
@@ -146,7 +146,7 @@ async fn steer(
     let refuse = |detail: &str| Problem::new(ProblemKind::BadRequest, detail);
     let Json(body) = body.map_err(|_| refuse("the body is a JSON object with 'action'"))?;
     let command = body.command().map_err(refuse)?;
-    let channel = service.live_scene(body.scene.as_deref())?;
+    let channel = service.live_scene(body.scene.as_deref())?.channel;
     shown(&channel)?;
     let (done, carried_out) = oneshot::channel();
     let waiting = |_| Problem::new(ProblemKind::TooMany, "too many orders wait");

@@ -8,6 +8,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
 use axum::extract::{Query, State, WebSocketUpgrade};
 use axum::response::Response;
@@ -21,11 +22,14 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::screens::{Registration, ScreenWish};
-use super::text::json_text;
-use super::{Audience, Live, Position, SceneChannel, Seat, Subscription};
+use super::sight::Sight;
+use super::standing::{NOT_KNOWN, OTHER_RIGHTS};
+use super::text::{Names, json_text};
+use super::{Audience, Head, Live, Position, SceneChannel, Seat, Subscription};
 use crate::platform::transport::wall_clock;
 use crate::quantity::Timestamp;
 use crate::scenario::wire::{LiveMessage, Notice, ScreenOrder};
+use crate::service::access::Caller;
 use crate::service::{Phase, Problem, ProblemKind, Service};
 
 /// A message to a client is never larger than what so many facts take; this only guards against a fault.
@@ -80,12 +84,12 @@ enum ClientMessage {
 ))]
 async fn connect(
     State(service): State<Service>,
+    caller: Option<Extension<Caller>>,
     query: Result<Query<ConnectQuery>, axum::extract::rejection::QueryRejection>,
     upgrade: Result<WebSocketUpgrade, axum::extract::ws::rejection::WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
     let Query(query) = query.map_err(|_| Problem::new(ProblemKind::BadRequest, "'format' is 'binary' or 'json'"))?;
     let upgrade = upgrade.map_err(|_| Problem::new(ProblemKind::BadRequest, "this address is a WebSocket"))?;
-    service.check_live()?;
     let live = service.live.clone();
     let seat = live.admit().ok_or_else(|| Problem::new(ProblemKind::Unavailable, "too many clients"))?;
     let upgrade = upgrade
@@ -94,13 +98,15 @@ async fn connect(
         .read_buffer_size(BUFFER)
         .write_buffer_size(BUFFER)
         .max_write_buffer_size(MOST_BYTES);
-    Ok(upgrade.on_upgrade(move |socket| serve(socket, service, seat, query.format)))
+    let caller = caller.map(|Extension(caller)| caller);
+    Ok(upgrade.on_upgrade(move |socket| serve(socket, service, caller, seat, query.format)))
 }
 
 /// What a client listens to.
 #[derive(Clone)]
 struct Wish {
     channel: Arc<SceneChannel>,
+    sight: Option<Arc<Sight>>,
     audience: Audience,
     rate_hz: f64,
 }
@@ -108,31 +114,56 @@ struct Wish {
 /// Why a connection ends.
 type Farewell = (u16, String);
 
-async fn serve(socket: WebSocket, service: Service, seat: Seat, format: Format) {
+async fn serve(socket: WebSocket, service: Service, caller: Option<Caller>, seat: Seat, format: Format) {
     let live = service.live().clone();
-    let (mut sink, stream) = socket.split();
+    let (mut sink, mut stream) = socket.split();
     let (wish, wishes) = watch::channel(None);
     let (answered, answers) = watch::channel(0_u64);
     let (mailbox, mail) = mpsc::channel(MAILBOX);
-    let speaker = Speaker { live: &live, sink: &mut sink, format, sent: 0, left_out: 0, left_out_told: 0 };
-    let listener = Listener { live: &live, wish, answered, mailbox, screen: None, heard: 0, since: wall_clock() };
+    let speaker = Speaker {
+        live: &live,
+        sink: &mut sink,
+        format,
+        sent: 0,
+        left_out: 0,
+        left_out_told: 0,
+        on_the_way: OnTheWay::new(&live),
+    };
+    let listener = Listener {
+        service: &service,
+        live: &live,
+        wish,
+        answered,
+        mailbox,
+        screen: None,
+        heard: 0,
+        since: wall_clock(),
+    };
     let farewell = tokio::select! {
-        farewell = listener.listen(stream) => farewell,
+        farewell = listener.listen(&mut stream) => farewell,
         farewell = speaker.speak(wishes, answers, mail) => farewell,
+        farewell = service.sent_away(caller.as_ref()) => Some(farewell),
         () = service.stopped() => Some((close_code::AWAY, "the server stops".to_owned())),
     };
+    drop(seat);
     if let Some((code, reason)) = farewell {
-        if service.phase() != Phase::Stopping {
+        if service.phase() != Phase::Stopping && ![NOT_KNOWN, OTHER_RIGHTS].contains(&code) {
             live.counters.dropped.inc();
         }
         let close = Message::Close(Some(CloseFrame { code, reason: reason.into() }));
-        // Who does not read does not hear why; the connection ends all the same.
-        drop(timeout(Duration::from_secs(1), sink.send(close)).await);
+        // Who does not read does not hear why; the connection ends all the same. What has come and was not read would make it
+        // end at once, with what was sent (RFC 6455, section 7.1.1): so it is read until the client ends it, too.
+        let closing = async {
+            if sink.send(close).await.is_ok() {
+                while let Some(Ok(_)) = stream.next().await {}
+            }
+        };
+        drop(timeout(Duration::from_secs(1), closing).await);
     }
-    drop(seat);
 }
 
 struct Listener<'l> {
+    service: &'l Service,
     live: &'l Arc<Live>,
     wish: watch::Sender<Option<Wish>>,
     answered: watch::Sender<u64>,
@@ -145,7 +176,7 @@ struct Listener<'l> {
 
 impl Listener<'_> {
     /// Until the client goes (`None`) or has to.
-    async fn listen(mut self, mut stream: SplitStream<WebSocket>) -> Option<Farewell> {
+    async fn listen(mut self, stream: &mut SplitStream<WebSocket>) -> Option<Farewell> {
         let silence = Duration::from_secs(self.live.limits.silence_s);
         loop {
             let message = match timeout(silence, stream.next()).await {
@@ -197,9 +228,9 @@ impl Listener<'_> {
     }
 
     fn subscribe(&mut self, subscription: &Subscription) -> Result<(), String> {
-        let channel = self.live.scene(subscription.scene.as_deref()).map_err(|_| "no such scene".to_owned())?;
-        let audience = channel.read(|board| Audience::new(subscription, board))?;
-        let wish = Wish { channel, audience, rate_hz: subscription.rate_hz() };
+        let seen = self.service.live_scene(subscription.scene.as_deref()).map_err(|_| "no such scene".to_owned())?;
+        let audience = seen.channel.read(|board| Audience::new(subscription, board, seen.sight.clone()))?;
+        let wish = Wish { channel: seen.channel, sight: seen.sight, audience, rate_hz: subscription.rate_hz() };
         self.wish.send_replace(Some(wish));
         Ok(())
     }
@@ -213,12 +244,41 @@ struct Speaker<'s> {
     sent: u64,
     left_out: u64,
     left_out_told: u64,
+    on_the_way: OnTheWay<'s>,
+}
+
+/// Messages that a client has not answered, as far as they are counted.
+struct OnTheWay<'l> {
+    live: &'l Live,
+    count: i64,
+    thinned: bool,
+}
+
+impl<'l> OnTheWay<'l> {
+    fn new(live: &'l Live) -> Self {
+        Self { live, count: 0, thinned: false }
+    }
+
+    /// So many are on the way; whether a further one may be.
+    fn is(&mut self, count: u64) -> bool {
+        let (thinned, count) = (count >= self.live.limits.on_the_way, i64::try_from(count).unwrap_or(i64::MAX));
+        self.live.counters.on_the_way.inc_by(count - self.count);
+        self.live.counters.thinned.inc_by(i64::from(thinned) - i64::from(self.thinned));
+        (self.count, self.thinned) = (count, thinned);
+        !thinned
+    }
+}
+
+impl Drop for OnTheWay<'_> {
+    fn drop(&mut self) {
+        self.is(0);
+    }
 }
 
 /// A subscription that is being served.
 struct Serving {
     wish: Wish,
-    head: watch::Receiver<u64>,
+    head: watch::Receiver<Head>,
     position: Position,
     pace: Interval,
     /// The time for the next update has come.
@@ -266,7 +326,7 @@ impl Speaker<'_> {
         alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut serving: Option<Serving> = None;
         loop {
-            let ready = self.sent.saturating_sub(*answers.borrow_and_update()) < self.live.limits.on_the_way;
+            let ready = self.on_the_way.is(self.sent.saturating_sub(*answers.borrow_and_update()));
             let next = async {
                 match &mut serving {
                     Some(serving) => serving.next(ready).await,
@@ -297,24 +357,30 @@ impl Speaker<'_> {
 
     async fn hello(&mut self, serving: Option<&Serving>) -> Option<()> {
         let Some(serving) = serving else { return Some(()) };
-        let hello = serving.wish.channel.read(|board| board.hello().clone());
+        let hello = match &serving.wish.sight {
+            Some(sight) => sight.hello().clone(),
+            None => serving.wish.channel.read(|board| board.hello().clone()),
+        };
         self.send(&LiveMessage::Hello(hello), None).await
     }
 
     async fn update(&mut self, serving: &mut Serving) -> Option<()> {
         serving.due = false;
         let lost_before = serving.position.lost;
-        let channel = serving.wish.channel.clone();
-        let update =
-            channel.read(|board| board.update(&serving.wish.audience, &mut serving.position, self.live.limits.facts));
+        let (wish, position) = (&serving.wish, &mut serving.position);
+        let update = wish.channel.read(|board| board.update(&wish.audience, position, self.live.limits.facts));
         let Some(update) = update else {
             serving.more = false;
             return Some(());
         };
+        // A snapshot tells of what is old.
+        if !update.snapshot && !serving.more {
+            self.live.counters.lag.0.observe(serving.head.borrow().since.elapsed().as_secs_f64());
+        }
         // The parts of a state follow each other as fast as the client takes them.
         serving.more = update.more;
         serving.due = update.more;
-        self.send(&LiveMessage::Update(update), Some(&channel)).await?;
+        self.send(&LiveMessage::Update(update), Some(&serving.wish)).await?;
         let left_out = self.left_out - self.left_out_told;
         if left_out > 0 || serving.position.lost > lost_before {
             self.live.counters.left_out.inc_by(left_out);
@@ -331,7 +397,7 @@ impl Speaker<'_> {
         self.sink.send(Message::Ping(self.sent.to_le_bytes().to_vec().into())).await.ok()
     }
 
-    async fn send(&mut self, message: &LiveMessage, channel: Option<&SceneChannel>) -> Option<()> {
+    async fn send(&mut self, message: &LiveMessage, wish: Option<&Wish>) -> Option<()> {
         let (message, bytes) = match self.format {
             Format::Binary => {
                 let bytes = message.encode();
@@ -339,9 +405,10 @@ impl Speaker<'_> {
                 (Message::Binary(bytes.into()), length)
             }
             Format::Json => {
-                let text = match channel {
-                    Some(channel) => channel.read(|board| json_text(message, Some(board))),
-                    None => json_text(message, None),
+                let text = match wish {
+                    None => json_text(message, Names::None),
+                    Some(Wish { sight: Some(sight), .. }) => json_text(message, Names::Part(sight)),
+                    Some(wish) => wish.channel.read(|board| json_text(message, Names::Whole(board))),
                 };
                 let length = text.len();
                 (Message::Text(text.into()), length)

@@ -2,15 +2,45 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::Board;
+use super::board::Board;
+use super::sight::Sight;
 use crate::city::Value;
 use crate::indicator::IndicatorState;
 use crate::live::ValueState;
-use crate::scenario::wire::{Alarm, Figure, LiveMessage, LiveValueOf, Play, Staging, Told, Update};
+use crate::scenario::wire::{Alarm, Figure, Hello, LiveMessage, LiveValueOf, Play, Staging, Told, Update};
 use crate::scene::Severity;
 
-/// A message as JSON; `board` gives names to the numbers of an update.
-pub(super) fn json_text(message: &LiveMessage, board: Option<&Board>) -> String {
+/// What gives names to the numbers of an update.
+#[derive(Clone, Copy)]
+pub(super) enum Names<'n> {
+    /// To one who sees everything.
+    Whole(&'n Board),
+    /// To one who sees a part.
+    Part(&'n Sight),
+    /// To nothing.
+    None,
+}
+
+impl<'n> Names<'n> {
+    fn object(self, row: u32) -> Option<&'n str> {
+        match self {
+            Self::Whole(board) => board.about(row).map(|about| about.id.as_str()),
+            Self::Part(sight) => Some(sight.id(row)),
+            Self::None => None,
+        }
+    }
+
+    fn hello(self) -> Option<&'n Hello> {
+        match self {
+            Self::Whole(board) => Some(board.hello()),
+            Self::Part(sight) => Some(sight.hello()),
+            Self::None => None,
+        }
+    }
+}
+
+/// A message as JSON.
+pub(super) fn json_text(message: &LiveMessage, names: Names<'_>) -> String {
     let json = match message {
         LiveMessage::Hello(hello) => json!({"hello": {
             "scene": hello.scene,
@@ -19,14 +49,14 @@ pub(super) fn json_text(message: &LiveMessage, board: Option<&Board>) -> String 
             "indicators": hello.indicators.iter()
                 .map(|(name, title, unit)| json!({"name": name, "title": title, "unit": unit})).collect::<Vec<_>>(),
         }}),
-        LiveMessage::Update(update) => json!({"update": update_json(update, board)}),
+        LiveMessage::Update(update) => json!({"update": update_json(update, names)}),
         LiveMessage::Notice(notice) => json!({"notice": notice}),
         LiveMessage::Order(order) => json!({"order": order}),
     };
     json.to_string()
 }
 
-fn update_json(update: &Update, board: Option<&Board>) -> Json {
+fn update_json(update: &Update, names: Names<'_>) -> Json {
     let mut out = Map::new();
     out.insert("snapshot".to_owned(), update.snapshot.into());
     out.insert("more".to_owned(), update.more.into());
@@ -37,8 +67,8 @@ fn update_json(update: &Update, board: Option<&Board>) -> Json {
             out.insert(key.to_owned(), items.into());
         }
     };
-    list("values", update.values.iter().map(|value| value_json(value, board)).collect());
-    list("figures", update.figures.iter().map(|figure| figure_json(figure, board)).collect());
+    list("values", update.values.iter().map(|value| value_json(value, names)).collect());
+    list("figures", update.figures.iter().map(|figure| figure_json(figure, names)).collect());
     list("alarms", update.alarms.iter().map(alarm_json).collect());
     list("happenings", update.happenings.iter().map(told_json).collect());
     if let Some(play) = &update.play {
@@ -60,11 +90,10 @@ fn plain(value: &Value) -> Json {
     }
 }
 
-fn value_json(value: &LiveValueOf, board: Option<&Board>) -> Json {
-    let object = board.and_then(|board| board.about(value.row)).map(|about| about.id.as_str());
-    let property = board.and_then(|board| board.hello().properties.get(usize::from(value.property)));
+fn value_json(value: &LiveValueOf, names: Names<'_>) -> Json {
+    let property = names.hello().and_then(|hello| hello.properties.get(usize::from(value.property)));
     let mut out = Map::new();
-    out.insert("object".to_owned(), object.into());
+    out.insert("object".to_owned(), names.object(value.row).into());
     out.insert("row".to_owned(), value.row.into());
     out.insert("property".to_owned(), property.map(|(name, _)| name.as_str()).into());
     if let Some(own) = &value.own {
@@ -80,9 +109,9 @@ fn value_json(value: &LiveValueOf, board: Option<&Board>) -> Json {
     Json::Object(out)
 }
 
-fn figure_json(figure: &Figure, board: Option<&Board>) -> Json {
-    let indicator = board.and_then(|board| board.hello().indicators.get(usize::from(figure.indicator)));
-    let object = figure.row.and_then(|row| board?.about(row)).map(|about| about.id.as_str());
+fn figure_json(figure: &Figure, names: Names<'_>) -> Json {
+    let indicator = names.hello().and_then(|hello| hello.indicators.get(usize::from(figure.indicator)));
+    let object = figure.row.and_then(|row| names.object(row));
     json!({
         "indicator": indicator.map(|(name, ..)| name), "object": object, "row": figure.row,
         "value": figure.value, "state": figure_word(figure.state),
