@@ -21,6 +21,7 @@ mod links;
 pub mod live;
 mod metrics;
 mod ogc;
+mod pace;
 mod page;
 mod parameters;
 mod problem;

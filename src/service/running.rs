@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use axum::Router;
+use axum::middleware::{AddExtension, from_fn};
+use axum::{Extension, Router};
 use axum_server::Handle;
 use axum_server::accept::Accept;
 use axum_server::tls_rustls::RustlsAcceptor;
@@ -15,9 +16,11 @@ use hyper_util::rt::TokioTimer;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
+use tower::Layer;
 
 use super::limits::{Clients, Opened, seconds};
 use super::metrics::Metrics;
+use super::pace::{Flow, pace};
 use super::{Phase, Service, described};
 
 /// Answers until the service is told to stop, and then until open requests have ended or their time is over.
@@ -44,7 +47,7 @@ pub async fn serve(listener: TcpListener, service: Service) -> io::Result<()> {
         tokio::time::sleep(seconds(limits.announce_s)).await;
         handle.graceful_shutdown(Some(seconds(limits.finish_s)));
     });
-    let application = router.into_make_service_with_connect_info::<SocketAddr>();
+    let application = router.layer(from_fn(pace)).into_make_service_with_connect_info::<SocketAddr>();
     let counting = Counting(service.clone());
     match service.certificate.clone() {
         None => server.acceptor(counting).serve(application).await,
@@ -58,11 +61,15 @@ struct Counting(Service);
 
 impl<S> Accept<TcpStream, S> for Counting {
     type Stream = Counted;
-    type Service = S;
-    type Future = std::future::Ready<io::Result<(Counted, S)>>;
+    type Service = AddExtension<S, Arc<Flow>>;
+    type Future = std::future::Ready<io::Result<(Counted, Self::Service)>>;
 
     fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
-        std::future::ready(self.counted(stream).map(|stream| (stream, service)))
+        let accepted = self.counted(stream).map(|stream| {
+            let service = Extension(Arc::clone(&stream.flow)).layer(service);
+            (stream, service)
+        });
+        std::future::ready(accepted)
     }
 }
 
@@ -77,8 +84,9 @@ impl Counting {
         // Answers are written whole: waiting for more to send with them only costs time.
         stream.set_nodelay(true)?;
         metrics.connections.inc();
-        let patience = seconds(limits.write_s);
-        Ok(Counted { stream, patience, stuck: None, metrics: metrics.clone(), _opened: opened })
+        let patience = seconds(limits.write_s).max(Duration::from_millis(100));
+        let (flow, look) = (Arc::default(), Box::pin(sleep(patience / 2)));
+        Ok(Counted { stream, patience, stuck: None, flow, look, metrics: metrics.clone(), _opened: opened })
     }
 }
 
@@ -89,6 +97,10 @@ struct Counted {
     patience: Duration,
     /// Ends when it has taken nothing for so long; `None` while nothing waits.
     stuck: Option<Pin<Box<Sleep>>>,
+    /// Answers that the client has stopped.
+    flow: Arc<Flow>,
+    /// Ends when it is time to look at them.
+    look: Pin<Box<Sleep>>,
     metrics: Arc<Metrics>,
     _opened: Opened,
 }
@@ -102,8 +114,23 @@ impl Counted {
         }
         let patience = self.patience;
         ready!(self.stuck.get_or_insert_with(|| Box::pin(sleep(patience))).as_mut().poll(cx));
+        Poll::Ready(Err(self.too_slow()))
+    }
+
+    /// Looks now and then whether the client takes nothing of an answer, though it may take others.
+    fn looked(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        while self.look.as_mut().poll(cx).is_ready() {
+            if self.flow.is_stuck(self.patience) {
+                return Err(self.too_slow());
+            }
+            self.look.set(sleep(self.patience / 2));
+        }
+        Ok(())
+    }
+
+    fn too_slow(&self) -> io::Error {
         self.metrics.too_slow.inc();
-        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client takes nothing")))
+        io::Error::new(io::ErrorKind::TimedOut, "the client takes nothing")
     }
 }
 
@@ -115,6 +142,7 @@ impl Drop for Counted {
 
 impl AsyncRead for Counted {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        self.looked(cx)?;
         Pin::new(&mut self.stream).poll_read(cx, into)
     }
 }

@@ -146,6 +146,50 @@ fn one_who_takes_nothing_of_an_answer_is_left() {
     assert_eq!(world.get("/healthz").status, 200);
 }
 
+/// A frame of HTTP/2 (RFC 9113, section 4.1).
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = (payload.len() as u32).to_be_bytes();
+    [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
+}
+
+#[test]
+fn one_who_stops_an_answer_over_http_2_is_left() {
+    let world = limited(Limits { write_s: 0.6, ..Limits::default() });
+    let connection = |window: u32, path: &str| {
+        let mut connection = TcpStream::connect(world.address).unwrap();
+        connection.set_read_timeout(Some(Duration::from_secs(8))).unwrap();
+        // GET, http, the path and `localhost` (RFC 7541, appendix A); the window of each answer is said before.
+        let head = [&[0x82, 0x86, 0x04, path.len() as u8], path.as_bytes(), &[0x01, 9], b"localhost"].concat();
+        let settings = frame(4, 0, 0, &[&[0, 4], &window.to_be_bytes()[..]].concat());
+        let all = [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(), settings, frame(1, 5, 1, &head)].concat();
+        connection.write_all(&all).unwrap();
+        connection
+    };
+    let too_slow = || world.service.metrics.too_slow.get();
+    // One whose answer has come waits for nothing.
+    let mut idle = connection(65_535, "/healthz");
+    std::thread::sleep(Duration::from_secs(2));
+    assert_eq!(too_slow(), 0);
+    idle.write_all(&frame(6, 0, 0, &[7; 8])).unwrap();
+    let (mut came, mut part) = (Vec::new(), [0; 4096]);
+    while !came.windows(17).any(|bytes| bytes == frame(6, 1, 0, &[7; 8])) {
+        let count = idle.read(&mut part).unwrap();
+        assert!(count > 0, "it was closed");
+        came.extend_from_slice(&part[..count]);
+    }
+    for (stopped, window, path) in [(1, 0, "/healthz"), (2, 1000, "/api")] {
+        let begin = Instant::now();
+        let mut came = Vec::new();
+        // A connection that is reset is closed, too.
+        let _ = connection(window, path).read_to_end(&mut came);
+        let lasted = begin.elapsed();
+        assert!(lasted < Duration::from_secs(6), "{path} is held: {lasted:?}");
+        assert_eq!(too_slow(), stopped, "{path}");
+        assert!(!came.is_empty());
+    }
+    assert_eq!(world.get("/healthz").status, 200);
+}
+
 #[test]
 fn where_a_request_comes_from_is_believed_of_named_proxies_only() {
     let world = limited(Limits { requests_per_s: 0.01, request_burst: 3.0, ..Limits::default() });

@@ -546,7 +546,8 @@ fn walk(world: &World, description: &Json, version: &str, secrets: &[&str]) -> (
                     .replace("{version}", version)
                     .replace("{file}", file)
             };
-            let addresses = [filled("tileset.json"), filled("city.toml"), path.replace(['{', '}'], "")];
+            let files = ["tileset.json", "city.toml", "content/0/0/0.glb"].map(filled);
+            let addresses = [&files[..], &[path.replace(['{', '}'], "")]].concat();
             for (address, encoding) in addresses
                 .iter()
                 .flat_map(|address| ["br", "gzip", "zstd", "identity"].map(|encoding| (address, encoding)))

@@ -288,7 +288,10 @@ impl Board {
     fn happenings_for(&self, audience: &Audience, position: &mut Position) -> Vec<Told> {
         let kept_from = self.happened - self.happenings.len() as u64;
         let from = if position.whole { position.told } else { self.happened };
-        position.lost += kept_from.saturating_sub(from);
+        // Nobody knows any more whether one who sees a part would have been told of them.
+        if !audience.is_restricted() {
+            position.lost += kept_from.saturating_sub(from);
+        }
         position.told = self.happened;
         let new = self.happenings.iter().skip(from.saturating_sub(kept_from) as usize);
         new.filter(|told| audience.admits_told(told)).cloned().collect()

@@ -345,7 +345,9 @@ impl Speaker<'_> {
                 may_send = next => match &mut serving {
                     Some(serving) if may_send => self.update(serving).await,
                     Some(serving) => {
-                        self.left_out += u64::from(serving.more || serving.head.has_changed().unwrap_or(false));
+                        // Whether there was anything to leave out would tell of what is withheld.
+                        let (part, changed) = (serving.wish.sight.is_some(), serving.head.has_changed());
+                        self.left_out += u64::from(part || serving.more || changed.unwrap_or(false));
                         Some(())
                     }
                     None => Some(()),
