@@ -9,6 +9,8 @@ const here = new URL(".", import.meta.url);
 /** Beginnings anew in a minute at most: a device that is lost again and again is not there. */
 const MOST_RECOVERIES = 4;
 const RECONNECT_MS = [500, 1000, 2000, 4000, 8000];
+/** The server closes a live connection with this where other objects may be seen now. */
+const RIGHTS_CHANGED = 4403;
 let instances = 0;
 
 /** The bundle that this browser can draw with: "webgpu" or "webgl2"; null where it can do neither. */
@@ -229,8 +231,8 @@ export class Veduta {
     if (this.#selected) this.#engine.select(this.#selected);
   }
 
-  /** A device was lost, or the engine has failed: begins anew where the camera was. */
-  async #recover(why) {
+  /** A device was lost, the engine has failed, or tiles and rows are others: begins anew where the camera was. */
+  async #recover(why, first = async () => {}) {
     if (this.#ended) return;
     const now = performance.now();
     this.#recoveries = [...this.#recoveries.filter((then) => now - then < 60_000), now];
@@ -251,6 +253,7 @@ export class Veduta {
     }
     this.#tell("lost", { message: why });
     try {
+      await first();
       await this.#start(camera);
       if (this.scene && this.#options.live !== false) this.#connect();
       this.#tell("recovered", { seconds: (performance.now() - now) / 1000 });
@@ -294,8 +297,12 @@ export class Veduta {
       if (live) this.#tell("live", live);
       if (scene && scene !== this.scene.scene) this.#tell("scene", { scene });
     };
-    socket.onclose = () => {
+    socket.onclose = ({ code }) => {
       if (!current() || socket !== this.#socket) return;
+      if (code === RIGHTS_CHANGED) {
+        this.#recover("what may be seen is another now", () => this.#find());
+        return;
+      }
       this.#engine.trouble("实时连接中断 live connection lost");
       const wait = RECONNECT_MS[Math.min(this.#retry++, RECONNECT_MS.length - 1)];
       setTimeout(() => current() && this.#connect(), wait * (0.75 + Math.random() / 2));
