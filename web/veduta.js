@@ -9,8 +9,8 @@ const here = new URL(".", import.meta.url);
 /** Beginnings anew in a minute at most: a device that is lost again and again is not there. */
 const MOST_RECOVERIES = 4;
 const RECONNECT_MS = [500, 1000, 2000, 4000, 8000];
-/** The server closes a live connection with this where other objects may be seen now. */
-const RIGHTS_CHANGED = 4403;
+/** The server closes a live connection with these where nobody knows any more who asks, and where other objects may be seen. */
+const [SIGNED_OUT, RIGHTS_CHANGED] = [4401, 4403];
 let instances = 0;
 
 /** The bundle that this browser can draw with: "webgpu" or "webgl2"; null where it can do neither. */
@@ -299,6 +299,11 @@ export class Veduta {
     };
     socket.onclose = ({ code }) => {
       if (!current() || socket !== this.#socket) return;
+      if (code === SIGNED_OUT) {
+        this.#engine.trouble("请重新登录 sign in again");
+        this.#tell("failed", { message: "what this viewer has signed in with is no longer good: sign in again" });
+        return;
+      }
       if (code === RIGHTS_CHANGED) {
         this.#recover("what may be seen is another now", () => this.#find());
         return;
