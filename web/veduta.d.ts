@@ -85,7 +85,8 @@ export interface City {
   /** Where its coordinates begin: longitude, latitude, metres above the ellipsoid. */
   readonly anchor: [number, number, number];
   readonly objects: number;
-  readonly triangles: number;
+  /** Absent where something of it is withheld from who asks. */
+  readonly triangles?: number;
   /** Objects of each class. */
   readonly counts: Record<string, number>;
   readonly tileset: string;

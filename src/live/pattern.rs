@@ -60,7 +60,7 @@ impl StreamPattern {
     }
 }
 
-/// Text with `{name}` in it.
+/// Text with `{name}` in it; `{{` and `}}` are braces themselves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Template {
     parts: Vec<Part>,
@@ -76,19 +76,28 @@ impl Template {
     /// Reads a template. The error says what is wrong with it.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut parts = Vec::new();
+        let mut literal = String::new();
         let mut rest = text;
-        while let Some((before, after)) = rest.split_once('{') {
-            let Some((name, after)) = after.split_once('}') else {
-                return Err("a brace is not closed".to_owned());
+        while let Some(at) = rest.find(['{', '}']) {
+            let (before, brace) = rest.split_at(at);
+            literal.push_str(before);
+            if let Some(after) = brace.strip_prefix("{{").or_else(|| brace.strip_prefix("}}")) {
+                literal.push_str(&brace[..1]);
+                rest = after;
+                continue;
+            }
+            let Some((name, after)) = brace.strip_prefix('{').and_then(|named| named.split_once('}')) else {
+                return Err("a brace is not closed, or not doubled where it is meant itself".to_owned());
             };
-            if !before.is_empty() {
-                parts.push(Part::Text(before.to_owned()));
+            if !literal.is_empty() {
+                parts.push(Part::Text(std::mem::take(&mut literal)));
             }
             parts.push(Part::Name(name.to_owned()));
             rest = after;
         }
-        if !rest.is_empty() {
-            parts.push(Part::Text(rest.to_owned()));
+        literal.push_str(rest);
+        if !literal.is_empty() {
+            parts.push(Part::Text(literal));
         }
         Ok(Self { parts })
     }
@@ -150,5 +159,8 @@ mod tests {
         assert_eq!(Template::parse("{building}-{kind}!").unwrap().fill(value).unwrap(), "B1-power!");
         assert_eq!(Template::parse("{floor}").unwrap().fill(value), None);
         assert!(Template::parse("{open").is_err());
+        assert!(Template::parse("shut}").is_err());
+        assert_eq!(Template::parse("{{ADC-7}}").unwrap().fill(value).unwrap(), "{ADC-7}");
+        assert_eq!(Template::parse("{{{building}}}").unwrap().fill(value).unwrap(), "{B1}");
     }
 }

@@ -234,7 +234,9 @@ fn attach(binding: &BindingDocument, here: &Spot, problems: &mut Problems<'_>) {
         place(at, &here.key("at"), problems);
     }
     let written: Vec<&str> = binding.stream.split('/').filter_map(|s| s.strip_prefix('{')?.strip_suffix('}')).collect();
-    for part in to.id.iter().flat_map(|id| id.split('{').skip(1)) {
+    // Doubled braces are braces themselves.
+    let id = to.id.as_ref().map(|id| id.replace("{{", "").replace("}}", ""));
+    for part in id.iter().flat_map(|id| id.split('{').skip(1)) {
         let name = part.split('}').next().unwrap_or_default();
         if !written.contains(&name) {
             let text = format!("the stream has no segment '{{{name}}}'{}", did_you_mean(name, &written));

@@ -161,32 +161,48 @@ fn network(address: IpAddr) -> IpAddr {
     }
 }
 
+/// Supervisors ask here whether the server lives; it costs nothing, and must not fail because others ask much.
+const NOT_COUNTED: [&str; 2] = ["/healthz", "/readyz"];
+
 /// Lets a request through that keeps the limits, for as long as it may take.
 pub(super) async fn guard(State(service): State<Service>, request: Request, next: Next) -> Response {
     let limits = *service.limits();
-    let uri = request.uri();
-    let length = uri.path().len() + uri.query().map_or(0, |query| query.len() + 1);
-    if length > limits.url_bytes {
-        return Problem::new(ProblemKind::AddressTooLong, format!("at most {} bytes", limits.url_bytes))
-            .into_response();
-    }
-    let told = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    if told.is_some_and(|length: u64| length > limits.body_bytes as u64) {
-        return Problem::new(ProblemKind::TooLarge, format!("at most {} bytes", limits.body_bytes)).into_response();
-    }
-    if let Some(ConnectInfo(address)) = request.extensions().get::<ConnectInfo<SocketAddr>>()
-        && let Err(seconds) = service.clients.take(network(address.ip()), &limits, monotonic_now())
-    {
-        service.metrics.turned_away.inc();
-        let mut response = Problem::new(ProblemKind::TooMany, "").into_response();
-        let wait = HeaderValue::from(seconds.ceil().clamp(1.0, 3600.0) as u64);
-        response.headers_mut().insert(header::RETRY_AFTER, wait);
-        return response;
+    if let Some(mut refused) = refused(&service, &limits, &request) {
+        if let Some(access) = service.access() {
+            access.page.put(refused.headers_mut());
+        }
+        return refused;
     }
     match tokio::time::timeout(seconds(limits.request_s), next.run(request)).await {
         Ok(response) => response,
         Err(_) => Problem::new(ProblemKind::Unavailable, "it took too long").into_response(),
     }
+}
+
+/// The answer to a request that does not keep the limits.
+fn refused(service: &Service, limits: &Limits, request: &Request) -> Option<Response> {
+    let uri = request.uri();
+    let length = uri.path().len() + uri.query().map_or(0, |query| query.len() + 1);
+    if length > limits.url_bytes {
+        let words = format!("at most {} bytes", limits.url_bytes);
+        return Some(Problem::new(ProblemKind::AddressTooLong, words).into_response());
+    }
+    let told = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    if told.is_some_and(|length: u64| length > limits.body_bytes as u64) {
+        let words = format!("at most {} bytes", limits.body_bytes);
+        return Some(Problem::new(ProblemKind::TooLarge, words).into_response());
+    }
+    if !NOT_COUNTED.contains(&uri.path())
+        && let Some(ConnectInfo(address)) = request.extensions().get::<ConnectInfo<SocketAddr>>()
+        && let Err(seconds) = service.clients.take(network(address.ip()), limits, monotonic_now())
+    {
+        service.metrics.turned_away.inc();
+        let mut response = Problem::new(ProblemKind::TooMany, "").into_response();
+        let wait = HeaderValue::from(seconds.ceil().clamp(1.0, 3600.0) as u64);
+        response.headers_mut().insert(header::RETRY_AFTER, wait);
+        return Some(response);
+    }
+    None
 }
 
 /// A time of a document; what is no time counts as a day.

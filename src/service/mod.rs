@@ -314,9 +314,9 @@ pub fn described(service: Service) -> (Router, utoipa::openapi::OpenApi) {
     };
     // The last layer is the first that a request meets. This limit is for bodies that do not tell their length.
     let router = router
-        .layer(cors())
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(service.clone(), limits::guard))
+        .layer(cors())
         .layer(from_fn_with_state(service.clone(), metrics::observe))
         .layer(from_fn_with_state(service, proxies::see_through));
     (router, description)

@@ -13,6 +13,13 @@ pub fn veduta(folder: &Path, arguments: &[&str]) -> Output {
     command.output().unwrap()
 }
 
+/// An end of a pipe that nobody reads any more.
+fn closed_pipe() -> std::io::PipeWriter {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    writer
+}
+
 /// The failure's line: exactly one, from us, with exit code 1.
 pub fn failure(folder: &Path, arguments: &[&str]) -> String {
     let output = veduta(folder, arguments);
@@ -35,6 +42,17 @@ pub const FOOTPRINTS: &str = r#"{"type":"FeatureCollection","features":[
  {"type":"Feature","id":"b","properties":{"height":120,"name":"West Tower"},"geometry":{"type":"Polygon","coordinates":[[[121.002,31.0],[121.003,31.0],[121.003,31.001],[121.002,31.001],[121.002,31.0]]]}},
  {"type":"Feature","id":"bow","properties":{"height":9},"geometry":{"type":"Polygon","coordinates":[[[121.004,31.0],[121.005,31.001],[121.005,31.0],[121.004,31.001],[121.004,31.0]]]}},
  {"type":"Feature","id":"nothing","properties":{"height":9},"geometry":null}]}"#;
+
+#[test]
+fn an_import_that_leaves_out_everything_tells_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let metres = FOOTPRINTS.replace("[121.0", "[92000.0").replace(",31.0", ",436000.0");
+    fs::write(folder.path().join("metres.geojson"), metres).unwrap();
+    let output = veduta(folder.path(), &["import", "metres.geojson", "-o", "town.city"]);
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("metres.geojson: ") && stderr.contains("first: ") && stderr.contains("--crs"), "{stderr}");
+}
 
 #[test]
 fn wrong_usage_is_exit_code_2_and_help_has_an_example() {
@@ -69,6 +87,11 @@ fn footprints_go_in_and_come_out() {
     let csv = success(folder, &["query", "town.city", "--at", "121.0025,31.0005", "--format", "csv"]);
     assert_eq!(csv.lines().count(), 2, "{csv}");
     let info: serde_json::Value = serde_json::from_str(&success(folder, &["info", "town.city", "--json"])).unwrap();
+    // A reader that has seen enough is no failure.
+    let mut command = Command::new(env!("CARGO_BIN_EXE_veduta"));
+    command.current_dir(folder).args(["info", "town.city"]).stdout(closed_pipe()).stderr(std::process::Stdio::piped());
+    let output = command.output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(info["counts"]["Building"], 3, "{info}");
     success(folder, &["check", "town.city"]);
     let none = veduta(folder, &["query", "town.city", "--class", "Buildng"]);

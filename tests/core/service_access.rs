@@ -1,6 +1,6 @@
 //! Who gets in, what they may, and that what is withheld is in no answer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use axum::Json;
@@ -10,8 +10,8 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 use veduta::quantity::Timestamp;
 use veduta::service::access::{
-    Access, AccessSettings, IssuerDocument, Need, RightDocument, Role, TokenDocument, TokenHash, hash_token, needed,
-    visible,
+    Access, AccessSettings, IssuerDocument, Need, RightDocument, Role, TokenDocument, TokenHash, check_rights,
+    hash_token, needed, visible,
 };
 use veduta::service::audit::{AuditLog, ChainEnd, Entry, LineWriter, check_chain};
 use veduta::service::{Proxies, Service, described};
@@ -373,6 +373,30 @@ fn tokens_of_an_issuer_are_believed_only_as_far_as_they_are_proven() {
 }
 
 /// A building of the demo city, a text attribute that it has, and what withholds both from viewers.
+#[test]
+fn a_right_with_a_mistake_in_it_is_refused_and_not_without_effect() {
+    let catalogue = catalogue();
+    let live = BTreeSet::from(["power".to_owned()]);
+    let check = |text: &str| {
+        let right: RightDocument = toml::from_str(&format!("role = 'viewer'\n{text}")).unwrap();
+        check_rights(&catalogue, &[right], &live).map_err(|error| error.to_string())
+    };
+    for right in
+        ["hide = ['residents', 'power', 'height']", "hide_classes = ['Pipe']", "closed = true", "where = 'true'"]
+    {
+        assert_eq!(check(right), Ok(()), "{right}");
+    }
+    for (right, told) in [
+        ("hide = ['Residents']", "hide = 'Residents': no attribute or live property"),
+        ("hide_classes = ['Pipes']", "hide_classes = 'Pipes': no class"),
+        ("", "withholds nothing"),
+    ] {
+        let error = check(right).unwrap_err();
+        assert!(error.contains(told), "{right}: {error}");
+    }
+    assert!(check("hide = ['resident']").unwrap_err().contains("did you mean 'residents'?"));
+}
+
 fn secret() -> (String, String, RightDocument) {
     let whole = catalogue().cities["demo"].clone();
     let table = whole.city.table();

@@ -76,13 +76,15 @@ fn sizes_are_limited() {
 #[test]
 fn a_client_gets_so_many_requests_and_connections() {
     let world = limited(Limits { requests_per_s: 1.0, request_burst: 5.0, ..Limits::default() });
-    let replies: Vec<_> = (0..8).map(|_| world.get("/healthz")).collect();
+    let replies: Vec<_> = (0..8).map(|_| world.get("/api/city")).collect();
     assert!(replies.iter().take(5).all(|reply| reply.status == 200));
     let last = replies.last().unwrap();
     last.problem(429);
     assert!((1..=5).contains(&last.header("retry-after").parse::<u64>().unwrap()));
+    assert_eq!(last.header("access-control-allow-origin"), "*", "a page elsewhere can tell why");
+    assert!((0..20).all(|_| world.get("/healthz").status == 200), "who watches the server is not counted");
     world.service.limit(Limits { requests_per_s: 0.0, ..Limits::default() });
-    assert_eq!(world.get("/healthz").status, 200, "other limits hold at once");
+    assert_eq!(world.get("/api/city").status, 200, "other limits hold at once");
 
     let world = limited(Limits { connections_per_client: 2, ..Limits::default() });
     let open: Vec<TcpStream> = (0..2).map(|_| TcpStream::connect(world.address).unwrap()).collect();
@@ -194,7 +196,7 @@ fn one_who_stops_an_answer_over_http_2_is_left() {
 fn where_a_request_comes_from_is_believed_of_named_proxies_only() {
     let world = limited(Limits { requests_per_s: 0.01, request_burst: 3.0, ..Limits::default() });
     let from =
-        |client: &str| world.send(|http| http.get(world.url("/healthz")).header("x-forwarded-for", client)).status;
+        |client: &str| world.send(|http| http.get(world.url("/api/city")).header("x-forwarded-for", client)).status;
     let all = |clients: &[&str]| clients.iter().map(|client| from(client)).collect::<Vec<_>>();
     let made_up = ["198.51.100.1", "198.51.100.2", "198.51.100.3", "198.51.100.4"];
     assert_eq!(all(&made_up), [200, 200, 200, 429], "anybody may write a header");

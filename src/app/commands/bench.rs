@@ -35,6 +35,6 @@ pub fn run(arguments: &BenchArgs) -> Result<ExitCode> {
         facts.insert("open_ms".to_owned(), ((clock() - start) * 1e3).into());
         facts.insert("query".to_owned(), serde_json::to_value(bench_queries(&city, &clock)?)?);
     }
-    println!("{}", serde_json::to_string_pretty(&facts)?);
+    say!("{}", serde_json::to_string_pretty(&facts)?);
     Ok(ExitCode::SUCCESS)
 }

@@ -62,14 +62,14 @@ pub fn run(arguments: &CheckArgs) -> Result<ExitCode> {
     if arguments.json {
         let line =
             |p: &Problem| serde_json::json!({ "severity": if p.error { "error" } else { "warning" }, "text": p.text });
-        println!("{}", serde_json::to_string_pretty(&problems.iter().map(line).collect::<Vec<_>>())?);
+        say!("{}", serde_json::to_string_pretty(&problems.iter().map(line).collect::<Vec<_>>())?);
     } else {
         for problem in &problems {
-            println!("{}: {}", if problem.error { "error" } else { "warning" }, problem.text);
+            say!("{}: {}", if problem.error { "error" } else { "warning" }, problem.text);
         }
         let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
         let warnings = problems.len() - errors;
-        println!("{}: {}, {}", path.display(), count(errors, "error"), count(warnings, "warning"));
+        say!("{}: {}, {}", path.display(), count(errors, "error"), count(warnings, "warning"));
     }
     Ok(if errors == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -19,7 +19,7 @@ pub fn run(arguments: &DemoArgs) -> Result<ExitCode> {
     let folder = arguments.output.clone().map_or_else(cache, Ok)?;
     let path = package(&folder, arguments.seed, arguments.size);
     let manifest = make(arguments.seed, arguments.size, &path)?;
-    println!(
+    say!(
         "{}: {} objects, {} of them buildings, {} triangles, in {:.1} s",
         path.display(),
         manifest.objects,

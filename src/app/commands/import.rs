@@ -36,8 +36,8 @@ pub fn run(arguments: &ImportArgs) -> Result<ExitCode> {
     let plan = Plan::of(arguments)?;
     if arguments.update && plan.is_done(&arguments.output, &interrupt)? {
         match arguments.json {
-            true => println!("{}", serde_json::json!({ "unchanged": true })),
-            false => println!("{}: nothing to do, sources and settings are the same", arguments.output.display()),
+            true => say!("{}", serde_json::json!({ "unchanged": true })),
+            false => say!("{}: nothing to do, sources and settings are the same", arguments.output.display()),
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -52,7 +52,7 @@ pub fn run(arguments: &ImportArgs) -> Result<ExitCode> {
         }
     }
     let registry = &plan.registry;
-    let site = site(registry, &reads, &rasters)?;
+    let site = site(registry, &reads, &rasters).inspect_err(|_| tell_what_was_left_out(&reads))?;
     let ground = rasters.ground(registry, &site)?;
     let objects = place(registry, site, ground.as_ref(), &mut reads)?;
     stop_if(&interrupt)?;
@@ -73,7 +73,7 @@ pub fn run(arguments: &ImportArgs) -> Result<ExitCode> {
                 if report.textured > 0 { format!(", {} with a picture", report.textured) } else { String::new() };
             format!("; ground: {} triangles, {} tiles{pictured},", report.triangles, report.tiles)
         };
-        println!(
+        say!(
             "{}: {} objects, {} triangles, {} tiles{} in {:.1} s",
             arguments.output.display(),
             manifest.objects,
@@ -159,7 +159,7 @@ fn site(registry: &CrsRegistry, reads: &[Read], rasters: &Rasters) -> Result<Sit
         Some(anchor) => Some(anchor),
         None => rasters.middle(registry)?,
     };
-    Ok(SiteFrame::new(anchor.context("nothing in the sources is anywhere: there is no city to write")?))
+    Ok(SiteFrame::new(anchor.context("nothing in the sources is anywhere (is their CRS right? --crs EPSG:CODE says another one): there is no city to write")?))
 }
 
 /// All objects in the site frame, set on the ground where their heights are above it.
@@ -201,6 +201,21 @@ fn print(reports: &[(&SourceReport, f64)], twice: &[String]) -> Result<()> {
     Ok(())
 }
 
+/// Why nothing is left: on stderr, above the line that says that nothing is.
+fn tell_what_was_left_out(reads: &[Read]) {
+    for read in reads {
+        for (code, tally) in &read.report.tallies {
+            let example = tally.examples.first().map(ToString::to_string).unwrap_or_default();
+            eprintln!(
+                "{}: {} {code}: {} times, first: {example}",
+                read.report.path,
+                tally.severity.word(),
+                tally.count
+            );
+        }
+    }
+}
+
 fn print_json(manifest: &Manifest, reports: &[(&SourceReport, f64)], twice: &[String]) -> Result<()> {
     let source = |(report, seconds): &(&SourceReport, f64)| {
         let problems: Vec<serde_json::Value> = report
@@ -215,6 +230,6 @@ fn print_json(manifest: &Manifest, reports: &[(&SourceReport, f64)], twice: &[St
     };
     let sources: Vec<serde_json::Value> = reports.iter().map(source).collect();
     let json = serde_json::json!({ "manifest": manifest, "sources": sources, "duplicates": twice.len() });
-    println!("{}", serde_json::to_string_pretty(&json).context("cannot write JSON")?);
+    say!("{}", serde_json::to_string_pretty(&json).context("cannot write JSON")?);
     Ok(())
 }

@@ -17,9 +17,9 @@ pub fn run(arguments: &InfoArgs) -> Result<ExitCode> {
     if is_package(&arguments.path) {
         let city = open_city(&arguments.path)?;
         if arguments.json {
-            println!("{}", serde_json::to_string_pretty(city.manifest())?);
+            say!("{}", serde_json::to_string_pretty(city.manifest())?);
         } else {
-            print_manifest(city.manifest());
+            print_manifest(city.manifest())?;
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -29,8 +29,8 @@ pub fn run(arguments: &InfoArgs) -> Result<ExitCode> {
     if is_recording(&arguments.path) {
         let facts = facts(&read(&arguments.path)?)?;
         match arguments.json {
-            true => println!("{}", serde_json::to_string_pretty(&facts)?),
-            false => println!("{}: {facts}", arguments.path.display()),
+            true => say!("{}", serde_json::to_string_pretty(&facts)?),
+            false => say!("{}: {facts}", arguments.path.display()),
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -45,14 +45,14 @@ pub fn run(arguments: &InfoArgs) -> Result<ExitCode> {
             "path": report.path, "importer": report.importer, "crs": frame, "files": report.files,
             "records": report.records, "objects": report.objects, "surfaces": report.surfaces, "problems": problems,
         });
-        println!("{}", serde_json::to_string_pretty(&facts)?);
+        say!("{}", serde_json::to_string_pretty(&facts)?);
     } else {
-        println!("{}: {}", report.path, importer.title());
-        println!("  CRS       {}", frame.unwrap_or_else(|| "not said".to_owned()));
-        println!("  objects   {} from {} records in {} files", report.objects, report.records, report.files);
-        println!("  surfaces  {}", report.surfaces);
+        say!("{}: {}", report.path, importer.title());
+        say!("  CRS       {}", frame.unwrap_or_else(|| "not said".to_owned()));
+        say!("  objects   {} from {} records in {} files", report.objects, report.records, report.files);
+        say!("  surfaces  {}", report.surfaces);
         for (code, tally) in &report.tallies {
-            println!("  {} {code}: {} times", tally.severity.word(), tally.count);
+            say!("  {} {code}: {} times", tally.severity.word(), tally.count);
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -86,43 +86,51 @@ fn scene(arguments: &InfoArgs) -> Result<ExitCode> {
     if arguments.json {
         let mut facts = serde_json::Map::from_iter([("name".to_owned(), serde_json::json!(name))]);
         facts.extend(parts.into_iter().map(|(part, names)| (part.to_owned(), serde_json::json!(names))));
-        println!("{}", serde_json::to_string_pretty(&facts)?);
+        say!("{}", serde_json::to_string_pretty(&facts)?);
         return Ok(ExitCode::SUCCESS);
     }
-    println!("{name}");
+    say!("{name}");
     for (part, names) in parts.into_iter().filter(|(_, names)| !names.is_empty()) {
-        println!("  {part:<11} {}", names.join(", "));
+        say!("  {part:<11} {}", names.join(", "));
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn print_manifest(manifest: &Manifest) {
+fn print_manifest(manifest: &Manifest) -> Result<()> {
     let [longitude, latitude, height] = manifest.anchor;
-    println!("{}", manifest.name);
-    println!(
+    say!("{}", manifest.name);
+    say!(
         "  anchor     {longitude:.6}, {latitude:.6}, {height:.1} m ({}, heights above the {})",
-        manifest.crs, manifest.height_reference
+        manifest.crs,
+        manifest.height_reference
     );
     if let Some([west, south, east, north, low, high]) = manifest.extent {
-        println!("  extent     {west:.5}, {south:.5} to {east:.5}, {north:.5}; {low:.1} m to {high:.1} m");
+        say!("  extent     {west:.5}, {south:.5} to {east:.5}, {north:.5}; {low:.1} m to {high:.1} m");
     }
-    println!(
+    say!(
         "  objects    {}; {} triangles in {} levels of tiles",
-        manifest.objects, manifest.triangles, manifest.tile_levels
+        manifest.objects,
+        manifest.triangles,
+        manifest.tile_levels
     );
     for (class, count) in &manifest.counts {
-        println!("    {class}: {count}");
+        say!("    {class}: {count}");
     }
     let levels: Vec<String> = manifest.cim_levels.iter().map(|(level, count)| format!("{level} {count}")).collect();
-    println!("  levels     {}", levels.join(", "));
-    println!("  attributes");
+    say!("  levels     {}", levels.join(", "));
+    say!("  attributes");
     for (name, about) in &manifest.attributes {
-        println!("    {name}: {} ({} objects)", about.kind, about.filled);
+        say!("    {name}: {} ({} objects)", about.kind, about.filled);
     }
     for source in &manifest.sources {
-        println!(
+        say!(
             "  source     {} by {}, {}, {} objects, {} left out",
-            source.name, source.importer, source.crs, source.objects, source.skipped
+            source.name,
+            source.importer,
+            source.crs,
+            source.objects,
+            source.skipped
         );
     }
+    Ok(())
 }

@@ -1,5 +1,13 @@
 //! What each command does.
 
+/// Prints a line; a reader that is gone is an error, which ends the command in order ([`is_closed_pipe`]).
+macro_rules! say {
+    ($($words:tt)*) => {{
+        use std::io::Write as _;
+        writeln!(std::io::stdout(), $($words)*)?
+    }};
+}
+
 mod bench;
 mod check;
 mod check_documents;

@@ -93,7 +93,7 @@ fn headless(arguments: &PlayArgs, mut stage: Stage) -> Result<()> {
     sink.write("indicators.csv", written.figures.csv().as_bytes())?;
     sink.write("play.json", (serde_json::to_string_pretty(&summary)? + "\n").as_bytes())?;
     sink.commit()?;
-    println!(
+    say!(
         "{}: {} pictures, {} events, {} observations, state {} after {} steps, in {:.1} s",
         folder.display(),
         summary.pictures,
@@ -104,7 +104,7 @@ fn headless(arguments: &PlayArgs, mut stage: Stage) -> Result<()> {
         begin.elapsed().as_secs_f64()
     );
     if !summary.sources.is_empty() {
-        println!("{}", in_words(&summary.sources));
+        say!("{}", in_words(&summary.sources));
     }
     Ok(())
 }

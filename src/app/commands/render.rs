@@ -52,7 +52,7 @@ pub fn run(arguments: &RenderArgs) -> Result<ExitCode> {
         let text = serde_json::to_string_pretty(&stats)?;
         std::fs::write(path, text + "\n").with_context(|| format!("cannot write {}", path.display()))?;
     }
-    println!(
+    say!(
         "{}: {} tiles, {} triangles, at most {:.0} MiB, {:.1} s on {}",
         arguments.output.display(),
         stats.tiles,

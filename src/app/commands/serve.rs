@@ -17,6 +17,8 @@ use crate::app::serve_pictures;
 use crate::app::serve_stage::ServedStage;
 use crate::app::stage::Stage;
 use crate::platform::{FolderSource, ObjectSource, RotatingLines};
+use crate::scene::EventAction;
+use crate::service::access::check_rights;
 use crate::service::audit::check_chain;
 use crate::service::live::Live;
 use crate::service::{Catalogue, Phase, Published, ServeDocument, Service, read_serve, serve};
@@ -38,6 +40,7 @@ pub fn run(arguments: &ServeArgs) -> Result<ExitCode> {
     let certificate = serve_access::certificate(&document, &folder)?;
     let runtime = Runtime::new().context("cannot start the server's threads")?;
     let catalogue = catalogue(&document, &Catalogue::default(), runtime.handle())?;
+    check_rights(&catalogue, &document.rights, &live_names(&document)?)?;
     let mut service = Service::with(catalogue, &document).protected(access, document.rights.clone())?;
     if let Some(certificate) = &certificate {
         service = service.with_certificate(certificate.config());
@@ -48,7 +51,7 @@ pub fn run(arguments: &ServeArgs) -> Result<ExitCode> {
     // They are on stage until the end of this function.
     let stages = stages(&document, service.live())?;
     serve_pictures::start(&stages, service.live())?;
-    println!("{}://{}/", if certificate.is_some() { "https" } else { "http" }, address);
+    say!("{}://{}/", if certificate.is_some() { "https" } else { "http" }, address);
     runtime.block_on(async {
         if let Some(certificate) = certificate {
             tokio::spawn(serve_access::follow(certificate));
@@ -129,10 +132,27 @@ fn catalogue(document: &ServeDocument, before: &Catalogue, runtime: &Handle) -> 
             published = same.clone();
         }
         if catalogue.cities.insert(name.clone(), published).is_some() {
-            bail!("two packages are called '{name}': {path}");
+            let hint = "name one of them otherwise; a scene brings the package that it is about";
+            bail!("two packages are called '{name}', the second is of {path}: {hint}");
         }
     }
     Ok(catalogue)
+}
+
+/// What scenes know of objects besides attributes: properties that bindings and events set.
+fn live_names(document: &ServeDocument) -> Result<BTreeSet<String>> {
+    let mut names = BTreeSet::new();
+    for path in document.paths.iter().map(Path::new).filter(|path| path.is_file()) {
+        let documents = Documents::open(path)?;
+        names.extend(documents.scene.bindings.iter().map(|binding| binding.property.clone()));
+        names.extend(documents.scenario.iter().flat_map(|scenario| &scenario.events).filter_map(|event| {
+            match &event.action {
+                EventAction::Set { property, .. } => Some(property.clone()),
+                _ => None,
+            }
+        }));
+    }
+    Ok(names)
 }
 
 /// Puts scenes and scenarios on stage, each under its file's name.
@@ -204,6 +224,7 @@ fn read_again(service: &Service, arguments: &ServeArgs, address: SocketAddr) -> 
             let folder = serve_access::folder_of(arguments.config.as_ref());
             let open = arguments.insecure_public;
             let access = serve_access::renewed(&before, &document, &folder, address, open)?;
+            check_rights(&catalogue, &document.rights, &live_names(&document)?)?;
             service.renew(catalogue, access, document.rights.clone())?;
         }
         None => service.publish(catalogue)?,

@@ -116,7 +116,7 @@ async fn next_look() {
 pub fn print_hash() -> Result<ExitCode> {
     let mut line = String::new();
     std::io::stdin().lock().read_line(&mut line).context("cannot read the token")?;
-    println!("{}", hash_token(line.trim()).map_err(|cause| anyhow!(cause))?);
+    say!("{}", hash_token(line.trim()).map_err(|cause| anyhow!(cause))?);
     Ok(ExitCode::SUCCESS)
 }
 

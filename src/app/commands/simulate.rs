@@ -44,9 +44,9 @@ pub fn run(arguments: &SimulateArgs) -> Result<ExitCode> {
     let facts = facts(&recording)?;
     let seconds = begin.elapsed().as_secs_f64();
     if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&Computed { facts, seconds })?);
+        say!("{}", serde_json::to_string_pretty(&Computed { facts, seconds })?);
     } else {
-        println!("{}: {facts}, in {seconds:.1} s", arguments.output.display());
+        say!("{}: {facts}, in {seconds:.1} s", arguments.output.display());
     }
     Ok(ExitCode::SUCCESS)
 }

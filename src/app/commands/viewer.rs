@@ -68,7 +68,7 @@ pub fn show_demo(arguments: &DemoArgs, documents: Documents) -> Result<()> {
     let mut painter = ScenePainter::open(&stage, (1280, 720), 1024, None)?;
     painter.picture(camera)?.save(&picture)?;
     let stats = painter.stats();
-    println!(
+    say!(
         "{}: {} tiles, {} triangles, {streams} live values, {raised} alarms, {:.1} s on {}",
         picture.display(),
         stats.tiles,

@@ -22,7 +22,7 @@ pub fn play(arguments: &PlayArgs, _stage: Stage) -> Result<()> {
 
 /// The package is there; nothing shows it.
 pub fn show_demo(_arguments: &DemoArgs, documents: Documents) -> Result<()> {
-    println!("this build has no viewer (feature 'viewer'); the package is {}", documents.package()?.display());
+    say!("this build has no viewer (feature 'viewer'); the package is {}", documents.package()?.display());
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -18,6 +19,10 @@ use super::session::{is_upgrade, must_sign_in};
 use super::{Caller, How};
 use crate::service::audit::Entry;
 use crate::service::{Problem, ProblemKind, Protection, Service};
+
+/// So much of a refused request's body is taken at most, and for so long.
+const REFUSED_BODY_BYTES: usize = 1 << 16;
+const REFUSED_BODY_WAIT: Duration = Duration::from_secs(1);
 
 /// In front of the endpoints, which there are once a role: each over what that role may see.
 pub struct Gate {
@@ -138,7 +143,12 @@ async fn pass(State(gate): State<Arc<Gate>>, request: Request<Body>) -> Response
             }
             (caller, answer)
         }
-        Err((caller, answer)) => (caller, answer),
+        Err((caller, answer)) => {
+            // Over HTTP/2 some clients lose an answer that comes before their body was taken.
+            let taken = tokio::time::timeout(REFUSED_BODY_WAIT, axum::body::to_bytes(body, REFUSED_BODY_BYTES)).await;
+            drop(taken);
+            (caller, answer)
+        }
     };
     protection.access.page.put(answer.headers_mut());
     // Whoever signed in became known only now.

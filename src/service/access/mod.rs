@@ -32,7 +32,7 @@ pub use caller::{Caller, Grounds, How};
 pub use gate::Gate;
 pub use headers::{PageDocument, PageHeaders};
 pub use issuer::{Issuer, IssuerDocument};
-pub use rights::{RightDocument, RightsError, visible};
+pub use rights::{RightDocument, RightsError, check_rights, visible};
 pub use role::{Need, Role, needed};
 pub use token::{TokenDocument, TokenHash, Tokens, Verdict, hash_token};
 
@@ -134,7 +134,7 @@ pub struct Access {
     tickets: Arc<Remembered<Caller>>,
     open: Option<Role>,
     session_s: f64,
-    page: PageHeaders,
+    pub(in crate::service) page: PageHeaders,
     clock: Clock,
     audit: AuditLog,
 }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::restricted::restricted;
 use super::role::Role;
-use crate::city::{Expression, ExpressionError};
+use crate::city::{Expression, ExpressionError, did_you_mean};
 use crate::package::{ALIASES, PackageError, Query, QueryError, Selection};
 use crate::service::{Catalogue, Published};
 
@@ -55,6 +55,21 @@ pub enum RightsError {
         /// The package.
         city: String,
     },
+    /// It says nothing.
+    #[error("a right of '{0}' withholds nothing: it needs 'where', 'hide', 'hide_classes' or 'closed'")]
+    Empty(&'static str),
+    /// What it withholds is nowhere.
+    #[error("{key} = '{name}': no {what} of what is served is called so{hint}")]
+    Unknown {
+        /// The key of the right.
+        key: &'static str,
+        /// What it names.
+        what: &'static str,
+        /// As written.
+        name: String,
+        /// What may have been meant.
+        hint: String,
+    },
     /// There is no package of that name.
     #[error("no package is called '{0}'")]
     UnknownCity(String),
@@ -66,6 +81,34 @@ pub enum RightsError {
         /// The package.
         city: String,
     },
+}
+
+/// Tells a right that withholds nothing that is there: a mistake in it would open what it is to close. `live` are the names of
+/// what scenes know of objects besides their attributes.
+pub fn check_rights(whole: &Catalogue, rights: &[RightDocument], live: &BTreeSet<String>) -> Result<(), RightsError> {
+    for right in rights {
+        let about = |city: &&Arc<Published>| right.cities.is_empty() || right.cities.contains(&city.name);
+        let cities: Vec<&Arc<Published>> = whole.cities.values().filter(about).collect();
+        if right.filter.is_none() && right.hide.is_empty() && right.hide_classes.is_empty() && !right.closed {
+            return Err(RightsError::Empty(right.role.name()));
+        }
+        let attributes = cities.iter().flat_map(|city| city.city.manifest().attributes.keys());
+        let aliases = ALIASES.iter().flat_map(|(alias, own)| [alias.to_string(), own.to_string()]);
+        let named = ["name".to_owned()];
+        let known: Vec<String> = attributes.cloned().chain(live.iter().cloned()).chain(aliases).chain(named).collect();
+        check_known("hide", "attribute or live property", &right.hide, &known)?;
+        let classes = cities.iter().flat_map(|city| city.city.manifest().counts.keys().cloned());
+        check_known("hide_classes", "class", &right.hide_classes, &classes.collect::<Vec<_>>())?;
+    }
+    Ok(())
+}
+
+fn check_known(key: &'static str, what: &'static str, said: &[String], known: &[String]) -> Result<(), RightsError> {
+    let unknown = |name: &&String| !known.contains(name);
+    said.iter().find(unknown).map_or(Ok(()), |name| {
+        let hint = did_you_mean(name, known);
+        Err(RightsError::Unknown { key, what, name: name.clone(), hint })
+    })
 }
 
 /// What `role` sees of everything that is served. Packages of which nothing is withheld are the same as in `whole`.

@@ -43,7 +43,8 @@ struct CityFacts {
     /// Objects in all.
     objects: u64,
     /// Triangles of the finest tiles.
-    triangles: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    triangles: Option<u64>,
     /// Levels of the tile tree.
     tile_levels: u32,
     /// Whether it has terrain.
@@ -93,7 +94,7 @@ async fn city(
         extent: manifest.extent.map(|extent| extent.to_vec()),
         height_reference: manifest.height_reference.clone(),
         objects: manifest.objects,
-        triangles: manifest.triangles,
+        triangles: published.selection.is_none().then_some(manifest.triangles),
         tile_levels: manifest.tile_levels,
         terrain: manifest.terrain,
         cim_levels: manifest.cim_levels.clone(),

@@ -60,8 +60,9 @@ struct CitySummary {
     anchor: [f64; 3],
     /// How many objects.
     objects: u64,
-    /// How many triangles in the finest level.
-    triangles: u64,
+    /// How many triangles in the finest level; not told where something is withheld from who asks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    triangles: Option<u64>,
     /// How many objects of each class.
     counts: BTreeMap<String, u64>,
     /// Address of its buildings.
@@ -90,7 +91,7 @@ fn summary(city: &Published) -> CitySummary {
         extent: manifest.extent,
         anchor: manifest.anchor,
         objects: manifest.objects,
-        triangles: manifest.triangles,
+        triangles: city.selection.is_none().then_some(manifest.triangles),
         counts: manifest.counts.clone(),
         tileset: address("tileset.json"),
         terrain: manifest.terrain.then(|| address("terrain/tileset.json")),
