@@ -25,7 +25,7 @@ impl Client {
 
     /// Asks and reads the whole answer: status and body.
     async fn get(&mut self, path: &str, encoding: &str) -> Result<(u16, Vec<u8>), Failure> {
-        let request = format!("GET {path} HTTP/1.1\r\nhost: load\r\naccept-encoding: {encoding}\r\n\r\n");
+        let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\naccept-encoding: {encoding}\r\n\r\n");
         self.stream.write_all(request.as_bytes()).await?;
         let mut piece = [0; 65_536];
         loop {
