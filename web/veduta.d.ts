@@ -326,7 +326,7 @@ export class Veduta {
   /** All that a link needs to show the same again: options for `mount`. */
   get state(): State;
 
-  /** Calls `listener` at each event; gives back a function that ends it. */
+  /** Calls `listener` at each event; gives back a function that ends it. Who comes late to `live` is told at once what holds. */
   on<E extends keyof Events>(event: E, listener: (what: Events[E]) => void): () => void;
 
   /** Flies to a camera, or to a camera of the scene by its name; in 2 seconds, or at once where `seconds` is 0. */

@@ -216,7 +216,7 @@ pub struct RenderArgs {
     /// Name of a camera of the scene, or longitude, latitude, height above the ellipsoid, heading and pitch
     #[arg(long, value_name = "NAME|LON,LAT,H,HEADING,PITCH", allow_hyphen_values = true)]
     pub camera: Option<String>,
-    /// Sun, live values and play of this time (RFC 3339)
+    /// Sun and play of this time (RFC 3339); live connections are not waited for then
     #[arg(long, value_name = "TIME")]
     pub at: Option<String>,
     /// Highlight an object and show its attributes

@@ -35,7 +35,7 @@ pub struct Manifest {
     pub ground: Option<[f64; 6]>,
     /// Objects in all.
     pub objects: u64,
-    /// Triangles of the finest tiles.
+    /// Triangles of the finest tiles; 0 where that is not told, see [`super::write_selection`].
     pub triangles: u64,
     /// Levels of the tile tree.
     pub tile_levels: u32,

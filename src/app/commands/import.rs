@@ -17,7 +17,7 @@ use crate::geodesy::{CrsRegistry, Separation, SiteFrame};
 use crate::geometry::HeightGrid;
 use crate::import::terrain::TerrainReport;
 use crate::import::{
-    Gathered, ImportError, ObjectSink, Placement, SourceFrame, SourceObject, SourceReport, anchor, recognise,
+    Gathered, ImportError, ObjectSink, Placement, SourceFrame, SourceObject, SourceReport, Tally, anchor, recognise,
 };
 use crate::package::{Manifest, SourceSummary};
 use crate::platform::{AtomicFolder, Interrupt, LocalFiles};
@@ -159,7 +159,9 @@ fn site(registry: &CrsRegistry, reads: &[Read], rasters: &Rasters) -> Result<Sit
         Some(anchor) => Some(anchor),
         None => rasters.middle(registry)?,
     };
-    Ok(SiteFrame::new(anchor.context("nothing in the sources is anywhere (is their CRS right? --crs EPSG:CODE says another one): there is no city to write")?))
+    let nowhere = "nothing in the sources is anywhere (is their CRS right? --crs EPSG:CODE says another one): \
+                   there is no city to write";
+    Ok(SiteFrame::new(anchor.context(nowhere)?))
 }
 
 /// All objects in the site frame, set on the ground where their heights are above it.
@@ -191,8 +193,7 @@ fn print(reports: &[(&SourceReport, f64)], twice: &[String]) -> Result<()> {
             report.path, report.objects, report.surfaces, report.records, report.importer
         )?;
         for (code, tally) in &report.tallies {
-            let example = tally.examples.first().map(ToString::to_string).unwrap_or_default();
-            writeln!(out, "  {} {code}: {} times, first: {example}", tally.severity.word(), tally.count)?;
+            writeln!(out, "  {}", in_words(code, tally))?;
         }
     }
     if let Some(first) = twice.first() {
@@ -201,17 +202,16 @@ fn print(reports: &[(&SourceReport, f64)], twice: &[String]) -> Result<()> {
     Ok(())
 }
 
+fn in_words(code: &str, tally: &Tally) -> String {
+    let example = tally.examples.first().map(ToString::to_string).unwrap_or_default();
+    format!("{} {code}: {} times, first: {example}", tally.severity.word(), tally.count)
+}
+
 /// Why nothing is left: on stderr, above the line that says that nothing is.
 fn tell_what_was_left_out(reads: &[Read]) {
     for read in reads {
         for (code, tally) in &read.report.tallies {
-            let example = tally.examples.first().map(ToString::to_string).unwrap_or_default();
-            eprintln!(
-                "{}: {} {code}: {} times, first: {example}",
-                read.report.path,
-                tally.severity.word(),
-                tally.count
-            );
+            eprintln!("{}: {}", read.report.path, in_words(code, tally));
         }
     }
 }

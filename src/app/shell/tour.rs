@@ -54,14 +54,14 @@ impl Tour {
         self.seen = view;
         self.still_s = if is_still { self.still_s + dt_s } else { 0.0 };
         let is_at_stop = view == self.stops[self.stop];
-        if self.still_s < if is_at_stop { self.hold_s } else { UNTOUCHED_S } {
+        if !is_still || self.still_s < if is_at_stop { self.hold_s } else { UNTOUCHED_S } {
             return None;
         }
         if is_at_stop {
             self.stop = (self.stop + 1) % self.stops.len();
         }
         let to = self.stops[self.stop];
-        (is_still && to != view).then_some(Flight { from: view, to, duration_s: self.flight_s, elapsed_s: 0.0 })
+        (to != view).then_some(Flight { from: view, to, duration_s: self.flight_s, elapsed_s: 0.0 })
     }
 }
 
@@ -131,6 +131,18 @@ mod tests {
             assert_eq!((flight.from, flight.to, flight.duration_s), (at, to, 4.0));
             assert!((10.0..11.0).contains(&held_s), "{held_s}");
             assert_eq!(tour.step(at.between(&to, 0.5), Some(to), 0.5), None);
+        }
+    }
+
+    #[test]
+    fn a_tour_that_holds_nowhere_goes_on_from_each_stop() {
+        let mut tour = Tour { hold_s: 0.0, ..tour() };
+        let mut at = view(0.0);
+        for to in [view(500.0), view(0.0), view(500.0)] {
+            assert_eq!(wait(&mut tour, at).unwrap().1.to, to);
+            // It has arrived, and the flight is still to be taken away.
+            assert_eq!(tour.step(to, Some(to), 0.5), None);
+            at = to;
         }
     }
 
