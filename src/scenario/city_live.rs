@@ -16,9 +16,12 @@ use super::{ScenarioError, message};
 use crate::city::Value;
 use crate::geodesy::Geodetic;
 use crate::indicator::{AlarmSnapshot, Alarms, Hierarchy, Indicators, ObjectTree, Rollup};
-use crate::live::{Bindings, Diagnostics, LiveCity, LiveSnapshot, Observation, SourceIndex, ValueState};
+use crate::live::{Bindings, Diagnostics, LiveCity, LiveSnapshot, Observation, Reading, SourceIndex, ValueState};
 use crate::quantity::Timestamp;
 use crate::scene::SceneDocument;
+
+/// The instant of what an attribute or an event states: of no weight, since the latest of a group is asked of live values.
+const STATED: Timestamp = Timestamp(i64::MIN + 1);
 
 /// The live state of a city, in a scene's words.
 pub struct CityLive {
@@ -30,8 +33,9 @@ pub struct CityLive {
     rolled: BTreeMap<(u32, u16), f64>,
     indicators: Indicators,
     alarms: Alarms,
-    /// Attributes that indicators use and events have changed, with their values before.
-    overrides: BTreeMap<(u32, String), Option<f64>>,
+    /// What events have set of properties that are live or that indicators use, by row and name: numbers, or nothing that
+    /// counts.
+    overrides: BTreeMap<u32, BTreeMap<String, Option<f64>>>,
     /// Rows whose look may have changed since they were last taken.
     changed: BTreeSet<u32>,
     slots: Vec<u32>,
@@ -62,7 +66,7 @@ impl CityLive {
             indicators.properties().filter(|name| bindings.property(name).is_none()).map(str::to_owned).collect();
         for name in &attributes {
             for (row, number) in objects.numbers(name) {
-                indicators.set(row, name, Some((number, now)));
+                indicators.set(row, name, Some((number, STATED)));
             }
         }
         let alarms = Alarms::compile(&scene.alarms, hierarchy.clone())?;
@@ -156,7 +160,7 @@ impl CityLive {
             }
             self.changed.insert(row);
             let Some(name) = self.latest.bindings().properties().get(usize::from(property)) else { continue };
-            let bound = self.latest.reading_of(row, property).is_some();
+            let bound = self.latest.reading_of(row, property).is_some() || self.overridden(row, name).is_some();
             self.alarms.observe(row, classes.class(row), bound, name, value, now);
         }
         for (indicator, group) in self.indicators.update(usize::MAX) {
@@ -176,14 +180,13 @@ impl CityLive {
         self.latest.take_changes(&mut slots);
         for slot in slots.drain(..) {
             let Some(reading) = self.latest.reading(slot) else { continue };
-            let (row, property) = (reading.row, reading.property);
-            let fresh = reading.latest.filter(|_| reading.state == ValueState::Fresh);
-            let value = fresh.and_then(|latest| Some((latest.value.number()?, latest.time)));
-            self.rollup.set(row, property, value);
-            if let Some(name) = self.latest.bindings().properties().get(usize::from(property)) {
+            let (row, property, value) = (reading.row, reading.property, worth_counting(&reading));
+            self.changed.insert(row);
+            let Some(name) = self.latest.bindings().properties().get(usize::from(property)) else { continue };
+            if self.overridden(row, name).is_none() {
+                self.rollup.set(row, property, value);
                 self.indicators.set(row, name, value);
             }
-            self.changed.insert(row);
         }
         self.slots = slots;
     }
@@ -216,30 +219,53 @@ impl CityLive {
         }
     }
 
-    /// Takes attributes that events have set (object, attribute, value) into the indicators, and those that no event sets
-    /// any more back.
+    /// Takes what events have set (object, attribute, value) into roll-ups and indicators, before what is observed of it, and
+    /// what no event sets any more back.
     pub fn set_attributes(&mut self, set: &BTreeMap<String, BTreeMap<String, Value>>) {
-        let mut wanted: BTreeMap<(u32, String), Option<f64>> = BTreeMap::new();
+        let mut wanted: BTreeMap<u32, BTreeMap<String, Option<f64>>> = BTreeMap::new();
         for (id, attributes) in set {
             let Some(row) = crate::live::ObjectDirectory::row_of(&*self.objects, id) else { continue };
             for (name, value) in attributes {
-                if self.indicators.uses(name) && self.latest.bindings().property(name).is_none() {
-                    wanted.insert((row, name.clone()), value.number());
+                if self.indicators.uses(name) || self.latest.bindings().property(name).is_some() {
+                    wanted.entry(row).or_default().insert(name.clone(), value.number());
                 }
             }
         }
         if wanted == self.overrides {
             return;
         }
-        // The instant of an attribute is of no weight: the latest of a group is asked of live values.
-        let stated = |number: Option<f64>| number.map(|number| (number, Timestamp(i64::MIN + 1)));
-        for (row, name) in self.overrides.keys().filter(|key| !wanted.contains_key(*key)) {
-            self.indicators.set(*row, name, stated(self.objects.attribute(*row, name).number()));
+        let before = std::mem::replace(&mut self.overrides, wanted);
+        let names = |all: &BTreeMap<u32, BTreeMap<String, Option<f64>>>| -> Vec<(u32, String)> {
+            all.iter().flat_map(|(row, set)| set.keys().map(|name| (*row, name.clone()))).collect()
+        };
+        for (row, name) in BTreeSet::from_iter(names(&before).into_iter().chain(names(&self.overrides))) {
+            if before.get(&row).and_then(|set| set.get(&name)).copied() != self.overridden(row, &name) {
+                self.count_anew(row, &name);
+            }
         }
-        for ((row, name), number) in &wanted {
-            self.indicators.set(*row, name, stated(*number));
+    }
+
+    /// What an event has set of a property: a number, or what does not count; `None` where no event has set it.
+    fn overridden(&self, row: u32, name: &str) -> Option<Option<f64>> {
+        self.overrides.get(&row)?.get(name).copied()
+    }
+
+    /// Hands on what counts of a property: what an event has set, else what is observed, else the attribute.
+    fn count_anew(&mut self, row: u32, name: &str) {
+        let property = self.latest.bindings().property(name);
+        let stated = |number: Option<f64>| number.map(|number| (number, STATED));
+        let value = match (self.overridden(row, name), property) {
+            (Some(number), _) => stated(number),
+            (None, Some(property)) => {
+                self.latest.reading_of(row, property).and_then(|reading| worth_counting(&reading))
+            }
+            (None, None) => stated(self.objects.attribute(row, name).number()),
+        };
+        if let Some(property) = property {
+            self.rollup.set(row, property, value);
         }
-        self.overrides = wanted;
+        self.indicators.set(row, name, value);
+        self.changed.insert(row);
     }
 
     /// Hands over the rows whose look may have changed since the last call.
@@ -287,4 +313,10 @@ impl CityLive {
             + self.alarms.raised().count() * 64
             + size_of::<CityLiveSnapshot>()
     }
+}
+
+/// The number of a fresh value, and when it was.
+fn worth_counting(reading: &Reading<'_>) -> Option<(f64, Timestamp)> {
+    let fresh = reading.latest.filter(|_| reading.state == ValueState::Fresh)?;
+    Some((fresh.value.number()?, fresh.time))
 }

@@ -118,8 +118,9 @@ impl Playable for LivePart {
         let mut due: Vec<(SourceIndex, Observation)> = self.feeds.iter().flat_map(of_feed).collect();
         // Stable: what one feed tells of one instant stays in its order, and feeds stay in theirs.
         due.sort_by_key(|(_, observation)| observation.time);
-        self.city.set_attributes(&state.attributes);
         self.city.replay(&due, happenings);
+        // After what was observed on the way: nothing follows from an event before it happens.
+        self.city.set_attributes(&state.attributes);
         self.city.advance(to, happenings);
         self.reached = Some(to);
     }

@@ -262,6 +262,7 @@ fn campus_scene() -> SceneDocument {
             indicator("load", "sum(power)", Some("Building")),
             indicator("density", "sum(power) / sum(area)", None),
             indicator("level", "mean(level)", None),
+            indicator("last", "last(area)", None),
         ],
         alarms: vec![
             alarm("device", "power", None, 3.0, 0.0),
@@ -310,13 +311,21 @@ proptest! {
     fn live_values_seek_exactly(
         observations in proptest::collection::vec((-50.0..400.0_f64, 0_u8..16, -5.0..5.0_f64), 0..200),
         areas in proptest::collection::vec((0.0..400.0_f64, 1_i64..500), 0..4),
+        levels in proptest::collection::vec((0.0..400.0_f64, 0_u8..8, 0_i64..5), 0..6),
         seeks in proptest::collection::vec(0.0..1.0_f64, 1..15),
     ) {
         let set = |(at, area): (f64, i64)| {
             let value = toml::Value::Integer(area);
             (at, EventAction::Set { object: "H1".into(), property: "area".into(), value })
         };
-        let timeline = Timeline::new(&document(400.0, 1.5, areas.into_iter().map(set).collect())).unwrap();
+        let level = |(at, device, level): (f64, u8, i64)| {
+            let (object, value) = (format!("D{}", device & 3), toml::Value::Integer(level));
+            let property = if device & 4 == 0 { "level" } else { "power" };
+            (at, EventAction::Set { object, property: property.into(), value })
+        };
+        let mut events: Vec<_> = areas.into_iter().map(set).chain(levels.into_iter().map(level)).collect();
+        events.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let timeline = Timeline::new(&document(400.0, 1.5, events)).unwrap();
         let state = |playback: &Playback<LivePart>| (playback.state_hash(), seen(playback));
         let mut played = Playback::new(timeline.clone(), live_part(&observations));
         let mut expected = vec![state(&played)];
@@ -338,9 +347,9 @@ fn values_roll_up_feed_figures_and_raise_alarms() {
     let figures = |played: &Playback<LivePart>| -> Vec<Option<f64>> {
         played.live().city().indicators().values().map(|figure| figure.value).collect()
     };
-    assert_eq!(figures(&played), [None, None, None, None], "nothing is known at the start");
+    assert_eq!(figures(&played)[..4], [None, None, None, None], "nothing is known at the start");
     played.seek(start().plus_seconds(5.0));
-    assert_eq!(figures(&played), [Some(5.5), Some(1.0), Some(6.5 / 700.0), None]);
+    assert_eq!(figures(&played)[..4], [Some(5.5), Some(1.0), Some(6.5 / 700.0), None]);
     let mut log = Vec::new();
     let mut played = Playback::new(Timeline::new(&document(60.0, 1.0, vec![])).unwrap(), live_part(&observations));
     while played.play_step() {
@@ -369,5 +378,37 @@ fn values_roll_up_feed_figures_and_raise_alarms() {
     ];
     assert_eq!(told, expected.map(|(at, what)| (at, what.to_owned())));
     // Values older than 20 s are worth nothing; the figures are unknown again.
-    assert_eq!(figures(&played), [None, None, None, Some(0.2)]);
+    assert_eq!(figures(&played)[..4], [None, None, None, Some(0.2)]);
+}
+
+/// What an event sets of a live property counts before what is observed, in figures and for alarms.
+#[test]
+fn what_an_event_sets_counts_before_what_is_observed() {
+    let set = |at: f64, object: &str, property: &str, value: f64| {
+        let value = toml::Value::Float(value);
+        (at, EventAction::Set { object: object.into(), property: property.into(), value })
+    };
+    let events = vec![set(10.0, "D1", "level", 2.0), set(12.0, "D0", "power", 9.0)];
+    let observations = [(1.0, 5, 0.25), (1.0, 0, 1.0), (1.0, 1, 1.0), (11.0, 5, 0.5)];
+    let mut played = Playback::new(Timeline::new(&document(60.0, 1.0, events)).unwrap(), live_part(&observations));
+    let raised = |played: &Playback<LivePart>| -> Vec<(String, f64)> {
+        let raised = played.live().city().alarms().raised();
+        raised.map(|(rule, _, since, _)| (rule.document.name.clone(), since.seconds_since(start()))).collect()
+    };
+    played.seek(start().plus_seconds(9.0));
+    assert_eq!((seen_level(&played), raised(&played)), (Some(0.25), vec![]));
+    played.seek(start().plus_seconds(30.0));
+    assert_eq!(seen_level(&played), Some(2.0), "what came later does not count");
+    let mut told = raised(&played);
+    told.sort_by(|a, b| a.0.cmp(&b.0));
+    let city = ("city".to_owned(), 10.0);
+    assert_eq!(told, [("building".to_owned(), 22.0), city.clone(), city, ("device".to_owned(), 12.0)]);
+    played.seek(start().plus_seconds(9.0));
+    assert_eq!((seen_level(&played), raised(&played)), (Some(0.25), vec![]));
+}
+
+/// The mean level of the city.
+fn seen_level(playback: &Playback<LivePart>) -> Option<f64> {
+    let mut figures = playback.live().city().indicators().values();
+    figures.find(|figure| figure.indicator.name == "level")?.value
 }
