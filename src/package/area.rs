@@ -23,7 +23,7 @@ pub enum Area {
 
 impl Area {
     /// The least box around it, without limits in height.
-    pub(super) fn bounds(&self) -> Bounds {
+    pub fn bounds(&self) -> Bounds {
         let (low, high) = match self {
             Self::Point(p) => (*p, *p),
             Self::Circle { center, radius_m } => (*center - *radius_m, *center + *radius_m),

@@ -98,8 +98,22 @@ fn footprints_go_in_and_come_out() {
     let told = String::from_utf8_lossy(&none.stderr).into_owned();
     assert!(none.status.success() && String::from_utf8_lossy(&none.stdout).contains("\"count\":0"));
     assert!(told.contains("no class 'Buildng' (did you mean 'Building'?): town.city"), "{told}");
-    let road = veduta(folder, &["query", "town.city", "--class", "Building", "--id", "nobody"]);
-    assert!(road.stderr.is_empty(), "a class that is there may have no match");
+    let none = veduta(folder, &["query", "town.city", "--class", "Building", "--where", "height > 500"]);
+    assert!(none.stderr.is_empty(), "a class that is there may have no match");
+    for (arguments, told) in [
+        (["--id", "nobody"], "no object is called 'nobody'"),
+        (["--at", "31.0005,121.0025"], "is not on the earth: longitude comes first"),
+        (
+            ["--at", "31.0005,21.0025"],
+            "outside of the city, which lies at 121.00000,31.00000 to 121.00500,31.00100 (longitude",
+        ),
+        (["--where", "name > 3"], "'name' is text and never equals, exceeds or falls below the number 3"),
+        (["--where", "height in ('30', 9)"], "'height' is a number and never equals"),
+    ] {
+        let output = veduta(folder, &[&["query", "town.city"][..], &arguments].concat());
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(stderr.contains(told), "{arguments:?}: {stderr}");
+    }
 }
 
 /// Two blocks, 12 m and 30 m high, without any attribute.

@@ -9,22 +9,16 @@ use serde_json::json;
 
 use super::places::{longitude_latitude, numbers, west_south_east_north};
 use crate::app::cli::{QueryArgs, QueryFormat};
-use crate::city::{Expression, did_you_mean};
+use crate::city::{Expression, Value, did_you_mean};
 use crate::formats::geojson;
 use crate::package::{Area, City, Query, Ray};
 
 pub fn run(arguments: &QueryArgs) -> Result<ExitCode> {
     let city = super::open_city(&arguments.city)?;
-    let rows = city.query(&question(&city, arguments)?).with_context(|| arguments.city.display().to_string())?;
-    if let Some(class) = arguments.class.as_deref().filter(|_| rows.is_empty())
-        && !city.manifest().counts.contains_key(class)
-    {
-        let known: Vec<&str> = city.manifest().counts.keys().map(String::as_str).collect();
-        let hint = match did_you_mean(class, &known) {
-            hint if hint.is_empty() => format!("; there are {}", known.join(", ")),
-            hint => hint,
-        };
-        eprintln!("veduta: the city has no class '{class}'{hint}: {}", arguments.city.display());
+    let question = question(&city, arguments)?;
+    let rows = city.query(&question).with_context(|| arguments.city.display().to_string())?;
+    for text in misunderstandings(&city, &question) {
+        eprintln!("veduta: {text}: {}", arguments.city.display());
     }
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     match arguments.format {
@@ -34,6 +28,41 @@ pub fn run(arguments: &QueryArgs) -> Result<ExitCode> {
     }
     out.flush()?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What of a question no object can answer, whatever the city holds: it may be meant otherwise.
+fn misunderstandings(city: &City, question: &Query) -> Vec<String> {
+    let manifest = city.manifest();
+    let unknown = |id: &&String| city.table().row(id).is_none();
+    let mut told: Vec<String> =
+        question.ids.iter().flatten().filter(unknown).map(|id| format!("no object is called '{id}'")).collect();
+    if let Some(class) = question.class.as_deref().filter(|class| !manifest.counts.contains_key(*class)) {
+        let known: Vec<&str> = manifest.counts.keys().map(String::as_str).collect();
+        let hint = match did_you_mean(class, &known) {
+            hint if hint.is_empty() => format!("; there are {}", known.join(", ")),
+            hint => hint,
+        };
+        told.push(format!("the city has no class '{class}'{hint}"));
+    }
+    for (name, value) in question.filter.iter().flat_map(Expression::compared) {
+        let kind = manifest.attributes.get(name).map_or("", |about| about.kind.as_str());
+        match (kind, value) {
+            ("text", Value::Int(_) | Value::Float(_)) => {
+                told.push(format!("'{name}' is text and never equals, exceeds or falls below the number {value}"));
+            }
+            ("int" | "float", Value::Text(_)) => {
+                told.push(format!("'{name}' is a number and never equals, exceeds or falls below the text '{value}'"));
+            }
+            _ => {}
+        }
+    }
+    if let (Some([west, south, east, north, ..]), Some(area)) = (manifest.extent, &question.area)
+        && !area.bounds().intersects(city.area_from_degrees(west, south, east, north).bounds())
+    {
+        let lies = format!("{west:.5},{south:.5} to {east:.5},{north:.5}");
+        told.push(format!("that place is outside of the city, which lies at {lies} (longitude comes first)"));
+    }
+    told
 }
 
 fn question(city: &City, arguments: &QueryArgs) -> Result<Query> {

@@ -81,6 +81,30 @@ impl Expression {
         &self.names
     }
 
+    /// The names that it compares with constants, and what with.
+    pub fn compared(&self) -> Vec<(&str, &Value)> {
+        let mut found = Vec::new();
+        self.root.visit(&mut |node| match node {
+            Node::Binary(operation, sides) if operation.compares() => match &**sides {
+                [Node::Name(_, name), Node::Constant(value)] | [Node::Constant(value), Node::Name(_, name)] => {
+                    found.push((name.as_str(), value));
+                }
+                _ => {}
+            },
+            Node::In(node, choices) => {
+                if let Node::Name(_, name) = &**node {
+                    let constants = choices.iter().filter_map(|choice| match choice {
+                        Node::Constant(value) => Some((name.as_str(), value)),
+                        _ => None,
+                    });
+                    found.extend(constants);
+                }
+            }
+            _ => {}
+        });
+        found
+    }
+
     /// Its value where names mean what `scope` says.
     pub fn evaluate(&self, scope: &dyn Scope) -> Value {
         Meaning { name: &|_, name| scope.value(name), aggregate: &|_| Value::Null }.of(&self.root)

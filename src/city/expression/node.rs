@@ -56,6 +56,11 @@ impl Binary {
         (">", Self::Greater),
     ];
 
+    /// Whether it is one of [`Self::COMPARISONS`].
+    pub fn compares(self) -> bool {
+        Self::COMPARISONS.iter().any(|(_, comparison)| *comparison == self)
+    }
+
     fn symbol(self) -> &'static str {
         match self {
             Self::Or => "or",
@@ -191,12 +196,36 @@ impl Node {
         }
     }
 
+    /// Shows the node and all below it, each before what is below it.
+    pub fn visit<'n>(&'n self, see: &mut dyn FnMut(&'n Self)) {
+        see(self);
+        let mut each = |node: &'n Self| node.visit(see);
+        match self {
+            Self::Not(node) | Self::Negative(node) | Self::IsNull(node) => each(node),
+            Self::Binary(_, sides) => sides.iter().for_each(each),
+            Self::Between(three) => three.iter().for_each(each),
+            Self::In(node, choices) => {
+                each(node);
+                choices.iter().for_each(each);
+            }
+            Self::Case(branches, otherwise) => {
+                for (when, then) in branches {
+                    each(when);
+                    each(then);
+                }
+                each(otherwise);
+            }
+            Self::Call(_, arguments) => arguments.iter().for_each(each),
+            Self::Constant(_) | Self::Name(..) | Self::Aggregate(_) => {}
+        }
+    }
+
     /// Whether its value is a truth value or not known.
     pub fn is_condition(&self) -> bool {
         match self {
             Self::Not(_) | Self::IsNull(_) | Self::Between(_) | Self::In(..) => true,
             Self::Binary(Binary::Or | Binary::And | Binary::Like, _) => true,
-            Self::Binary(operation, _) => Binary::COMPARISONS.iter().any(|(_, comparison)| comparison == operation),
+            Self::Binary(operation, _) => operation.compares(),
             _ => false,
         }
     }
