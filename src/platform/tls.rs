@@ -74,7 +74,12 @@ fn read(chain_path: &Path, key_path: &Path) -> Result<ServerConfig, CertificateE
         .map_err(|error| at(chain_path, &error))?
         .with_no_client_auth()
         .with_single_cert(chain, key)
-        .map_err(|error| at(chain_path, &error))?;
+        .map_err(|error| match error {
+            rustls::Error::InconsistentKeys(_) => {
+                at(key_path, &format!("this key is not that of the certificate {}", chain_path.display()))
+            }
+            error => at(chain_path, &error),
+        })?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(config)
 }

@@ -21,6 +21,9 @@ pub struct Link {
     #[serde(rename = "type")]
     #[schema(example = "application/geo+json")]
     pub media_type: &'static str,
+    /// How to ask there: `POST` with the same body; by `GET` where it is not said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub method: Option<&'static str>,
 }
 
 /// The address that was called.
@@ -48,7 +51,7 @@ impl<S: Sync> FromRequestParts<S> for Here {
 impl Here {
     /// A link to `path`, which is already encoded.
     pub fn link(&self, rel: &'static str, media_type: &'static str, path: &str) -> Link {
-        Link { href: format!("{}{path}", self.base), rel, media_type }
+        Link { href: format!("{}{path}", self.base), rel, media_type, method: None }
     }
 
     /// A link to what was called.

@@ -64,10 +64,21 @@ fn questions_have_the_answers_of_the_package() {
     assert_eq!(get(&format!("bbox={west},{south},{middle_x},{middle_y}")), expected);
     let corners = [[west, south], [middle_x, south], [middle_x, middle_y], [west, middle_y], [west, south]];
     let polygon = json!({ "type": "Polygon", "coordinates": [corners] });
-    for body in [polygon.clone(), json!({ "type": "Feature", "properties": {}, "geometry": polygon })] {
+    for body in [polygon.clone(), json!({ "type": "Feature", "properties": {}, "geometry": polygon.clone() })] {
         let url = world.url(&format!("{OBJECTS}?limit=10000"));
         assert_eq!(ids(&world.send(|client| client.post(url).body(body.to_string()))), expected);
     }
+    // A page of it leads to the next, which is asked for with the same polygon.
+    let (mut url, mut found) = (world.url(&format!("{OBJECTS}?limit=7")), Vec::new());
+    loop {
+        let page = world.send(|client| client.post(&url).body(polygon.to_string()));
+        found.extend(ids(&page));
+        let links = page.json()["links"].clone();
+        let Some(next) = links.as_array().unwrap().iter().find(|link| link["rel"] == "next") else { break };
+        assert_eq!(next["method"], "POST");
+        url = next["href"].as_str().unwrap().to_owned();
+    }
+    assert_eq!(found, expected);
     // At the middle of a building's box and by a ray from above there is that building; near it too.
     let object = world.get(&format!("{OBJECTS}/{}", tall[0])).json();
     let bbox: Vec<f64> = serde_json::from_value(object["bbox"].clone()).unwrap();

@@ -101,10 +101,10 @@ async fn answer(
     let (limit, offset) = (question.limit, question.offset);
     let page = service.readers.read(move |stop| find(&published.city, &question, stop)).await?;
     let mut links = vec![here.itself(GEOJSON)];
-    // A link cannot carry a polygon: who posts one asks again with an offset.
-    if within.is_none() {
-        links.extend(here.pages(GEOJSON, offset, page.returned(), limit, page.matched));
-    }
+    links.extend(here.pages(GEOJSON, offset, page.returned(), limit, page.matched));
+    // A link cannot carry the polygon: it says that it is to be posted again.
+    let method = within.is_some().then_some("POST");
+    links.iter_mut().for_each(|link| link.method = method);
     page.into_response(links)
 }
 
