@@ -27,6 +27,7 @@ fi
 
 mkdir -p web/dist
 find web -maxdepth 1 -type f -exec cp {} web/dist/ \;
+scripts/web-fonts.py web/dist
 for kind in worker ${@:-webgpu webgl2}; do
   features=("--features" "$kind")
   [ "$kind" != worker ] || features=()

@@ -39,7 +39,11 @@ if [ "${1:-}" = test ]; then
   )
 fi
 if [ "${1:-}" = test ] || [ "${1:-}" = web ]; then
-  needs+=("brotli brotli")
+  needs+=(
+    "brotli brotli"
+    "/usr/lib/python3/dist-packages/fontTools/subset python3-fonttools"
+    "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc fonts-noto-cjk"
+  )
   # For the browser: rustup's target where it is installed, else Debian's toolchain.
   if ! rustup target list --installed 2>/dev/null | grep -q wasm32-unknown-unknown; then
     needs+=("/usr/bin/rustc rustc-web" "/usr/bin/cargo cargo-web" "/usr/src/rustc-*/library/std/Cargo.toml rust-web-src")

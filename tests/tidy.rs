@@ -24,6 +24,7 @@ const ROWS: &[&[&str]] = &[
 const OUTSIDE: &[(&str, &[&str])] = &[
     ("bevy", &["engine", "app"]),
     ("wgpu", &["engine", "app"]),
+    ("parley", &["engine"]),
     ("tokio", &["platform", "service", "app"]),
     ("std::fs", &["platform", "app"]),
     ("std::thread", &["platform", "app"]),

@@ -63,6 +63,10 @@ export interface Scene {
   readonly layers: Layer[];
   /** Named views, the first one first. */
   readonly cameras: NamedCamera[];
+  /** Row of the first object that the variant adds; null where it adds nothing. */
+  readonly added: number | null;
+  /** Simulations of the play, and when they begin (RFC 3339). */
+  readonly runs: { name: string; start: string }[];
   /** Where the camera flies while nobody moves it. */
   readonly tour: { cameras: string[]; hold_s: number; flight_s: number } | null;
   /** What the viewer writes beside the city. */

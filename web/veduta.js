@@ -9,6 +9,10 @@ const here = new URL(".", import.meta.url);
 /** Beginnings anew in a minute at most: a device that is lost again and again is not there. */
 const MOST_RECOVERIES = 4;
 const RECONNECT_MS = [500, 1000, 2000, 4000, 8000];
+/** After so long what is being computed is asked for again. */
+const COMPUTED_MS = 2000;
+/** Signs of a piece of the full font, as `scripts/web-fonts.py` cuts it. */
+const SIGNS_OF_A_PIECE = 2048;
 /** The server closes a live connection with these where nobody knows any more who asks, and where other objects may be seen. */
 const [SIGNED_OUT, RIGHTS_CHANGED] = [4401, 4403];
 let instances = 0;
@@ -91,6 +95,18 @@ class Decoders {
 }
 const decoders = new Decoders();
 
+/** Pieces of the full font, for all viewers of a page, by number: null where there is none, or where it did not come. */
+const pieces = new Map();
+const piece = (number) => {
+  const bytes = async () => {
+    const response = await fetch(new URL(`fonts/${number.toString(16)}.otf`, here));
+    return response.ok ? new Uint8Array(await response.arrayBuffer()) : null;
+  };
+  // What did not come is asked for again by whoever needs it next.
+  if (!pieces.has(number)) pieces.set(number, bytes().catch(() => (pieces.delete(number), null)));
+  return pieces.get(number);
+};
+
 /** Calls `lost` when the device is lost that draws on a canvas. */
 function watchDevice(canvas, lost) {
   canvas.addEventListener("webglcontextlost", () => lost("the graphics context is lost"), { once: true });
@@ -117,6 +133,8 @@ export class Veduta {
   #retry = 0;
   #style;
   #selected = null;
+  /** Pieces of the full font that the engine has been given, or that there are none of. */
+  #faces = new Set();
   /** Questions of `pick` that wait, by number. */
   #picks = new Map();
   #questions = 0;
@@ -224,11 +242,57 @@ export class Veduta {
     const tell = (event, what) => {
       if (canvas !== this.#canvas) return;
       if (event === "fault") return this.#recover(what);
+      if (event === "signs") return this.#bring(JSON.parse(what));
       this.#tell(event, typeof what === "string" ? JSON.parse(what) : what);
     };
+    this.#faces.clear();
     this.#engine = await glue.mount(`#${canvas.id}`, address, JSON.stringify(options), tell, decoders.decode);
     if (this.#style) this.#engine.setStyle(this.#style);
     if (this.#selected) this.#engine.select(this.#selected);
+    if (this.scene) this.#furnish();
+  }
+
+  /** Fetches what is drawn besides the city: what the variant adds, and the water of simulations as soon as it is computed. */
+  async #furnish() {
+    const [canvas, engine] = [this.#canvas, this.#engine];
+    const { scene, added, runs } = this.scene;
+    const current = () => canvas === this.#canvas && !this.#ended;
+    const bytes = async (path) => {
+      while (current()) {
+        try {
+          const response = await this.#fetch(`api/scenes/${encodeURIComponent(scene)}/${path}`);
+          if (response.status !== 202) return new Uint8Array(await response.arrayBuffer());
+        } catch (error) {
+          // What the server refuses stays refused; a server that does not answer comes again.
+          if (error.status) throw error;
+        }
+        await new Promise((done) => setTimeout(done, COMPUTED_MS));
+      }
+      return null;
+    };
+    try {
+      const objects = added !== null && (await bytes("added"));
+      if (objects && current()) engine.addObjects(objects);
+      for (const { name, start } of runs) {
+        const run = await bytes(`runs/${encodeURIComponent(name)}`);
+        if (run && current()) engine.addRun(name, start, run);
+      }
+    } catch (error) {
+      if (current()) engine.trouble(`scene: ${error.message}`);
+    }
+  }
+
+  /** Brings the pieces of the full font that have signs (code points) which the engine's own face lacks. */
+  async #bring(signs) {
+    const [canvas, engine] = [this.#canvas, this.#engine];
+    const wanted = new Set(signs.map((sign) => Math.floor(sign / SIGNS_OF_A_PIECE)));
+    for (const number of wanted) {
+      if (canvas !== this.#canvas) return;
+      if (this.#faces.has(number)) continue;
+      this.#faces.add(number);
+      const bytes = await piece(number);
+      if (bytes && canvas === this.#canvas) engine.addFace(bytes);
+    }
   }
 
   /** A device was lost, the engine has failed, or tiles and rows are others: begins anew where the camera was. */

@@ -36,12 +36,12 @@ fn fragment(in: Varyings) -> @location(0) vec4<f32> {
     let ray = air::site_from_render(in.world - env.camera_in_render.xyz);
     let place = air::site_from_render(in.world).xy + env.pattern_origin.xy;
     let footprint = max(fwidth(place.x), fwidth(place.y));
-    let shallow = vec3(0.30, 0.58, 0.74);
+    let shallow = vec3(0.20, 0.56, 0.86);
     let middle = vec3(0.06, 0.30, 0.62);
     let deep = vec3(0.03, 0.10, 0.36);
-    let body = mix(mix(shallow, middle, smoothstep(0.03, 0.45, in.depth)), deep, smoothstep(0.4, 1.8, in.depth));
+    let body = mix(mix(shallow, middle, smoothstep(0.06, 0.5, in.depth)), deep, smoothstep(0.4, 1.8, in.depth));
     let color = water::surface(env, body, place, normalize(ray), footprint, 1.0);
-    let cover = smoothstep(0.015, 0.08, in.depth) * mix(0.55, 0.94, smoothstep(0.0, 0.6, in.depth));
+    let cover = smoothstep(0.008, 0.05, in.depth) * mix(0.74, 0.95, smoothstep(0.05, 0.6, in.depth));
     if cover < 0.004 {
         discard;
     }

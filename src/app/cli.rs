@@ -43,7 +43,7 @@ pub enum Command {
     /// Say what a package, source or scene holds
     #[command(after_help = "Example: veduta info tokyo.city --json")]
     Info(InfoArgs),
-    /// Validate a source, package, scene or scenario; exit code 1 where there is an error
+    /// Validate a source, package, scene, scenario or serve.toml; exit code 1 where there is an error
     #[command(after_help = "Example: veduta check tokyo.city")]
     Check(CheckArgs),
     /// Find objects by id, place, attribute or words
@@ -130,7 +130,7 @@ pub struct InfoArgs {
 
 #[derive(Debug, Args)]
 pub struct CheckArgs {
-    /// Source, package, scene, scenario or recorded simulation
+    /// Source, package, scene, scenario, recorded simulation, serve.toml or audit log
     pub path: PathBuf,
     /// Print JSON
     #[arg(long)]
@@ -193,8 +193,6 @@ pub struct QueryArgs {
 /// What the commands that draw have in common.
 #[derive(Debug, Clone, Args)]
 pub struct SceneArgs {
-    /// Scene, scenario or package
-    pub path: PathBuf,
     /// Variant of a scenario
     #[arg(long, value_name = "NAME")]
     pub variant: Option<String>,
@@ -205,6 +203,8 @@ pub struct SceneArgs {
 
 #[derive(Debug, Args)]
 pub struct RenderArgs {
+    /// Scene, scenario or package
+    pub path: PathBuf,
     #[command(flatten)]
     pub scene: SceneArgs,
     /// The picture to write
@@ -216,7 +216,7 @@ pub struct RenderArgs {
     /// Name of a camera of the scene, or longitude, latitude, height above the ellipsoid, heading and pitch
     #[arg(long, value_name = "NAME|LON,LAT,H,HEADING,PITCH", allow_hyphen_values = true)]
     pub camera: Option<String>,
-    /// Sun and play of this time (RFC 3339); live connections are not waited for then
+    /// Sun and play of this time (RFC 3339); what comes from connections is of now
     #[arg(long, value_name = "TIME")]
     pub at: Option<String>,
     /// Highlight an object and show its attributes
@@ -247,6 +247,8 @@ pub fn picture_size(text: &str) -> Result<(u32, u32), String> {
 
 #[derive(Debug, Args)]
 pub struct ViewArgs {
+    /// Scene, scenario or package
+    pub path: PathBuf,
     #[command(flatten)]
     pub scene: SceneArgs,
     /// Full screen, without panels that need a mouse
@@ -278,6 +280,8 @@ pub struct ServeArgs {
 
 #[derive(Debug, Args)]
 pub struct PlayArgs {
+    /// Scenario
+    pub path: PathBuf,
     #[command(flatten)]
     pub scene: SceneArgs,
     /// Played seconds in a second, 0.1 to 1000; without a window, played seconds between two pictures

@@ -1,7 +1,7 @@
 //! The shell with a window: a click selects, keys play.
 
 use bevy::prelude::*;
-use bevy::window::{MonitorSelection, PrimaryWindow, WindowMode};
+use bevy::window::{Monitor, MonitorSelection, PrimaryMonitor, PrimaryWindow, WindowMode, WindowPosition};
 
 use super::graphics::Adapter;
 use super::shell::controls::{Clicked, ControlSystems, ControlsPlugin, on_screen_s};
@@ -54,6 +54,26 @@ pub struct DesktopSettings {
 #[derive(Resource)]
 struct HomeView(CameraView);
 
+/// Frames in which a window manager, where there is one, makes a window as large as the screen.
+const FRAMES_TO_GROW: u32 = 20;
+
+/// On a bare screen, as walls have it, nobody makes a window as large as the screen: it does so itself.
+fn fill_screen(
+    monitors: Query<(&Monitor, Has<PrimaryMonitor>)>,
+    mut windows: Query<&mut Window>,
+    mut frames: Local<u32>,
+) {
+    *frames += 1;
+    let Some((monitor, _)) = monitors.iter().max_by_key(|(_, primary)| *primary) else { return };
+    let size = UVec2::new(monitor.physical_width, monitor.physical_height);
+    for mut window in windows.iter_mut().filter(|_| *frames == FRAMES_TO_GROW) {
+        if window.resolution.physical_size() != size {
+            window.position = WindowPosition::At(monitor.physical_position);
+            window.resolution.set_physical_resolution(size.x, size.y);
+        }
+    }
+}
+
 /// Opens a window on a city and its stage, and runs until it is closed.
 pub fn run(stream: CityStream, settings: DesktopSettings, stage: &SharedStage) -> anyhow::Result<()> {
     let adapter = Adapter::find()?;
@@ -72,6 +92,9 @@ pub fn run(stream: CityStream, settings: DesktopSettings, stage: &SharedStage) -
         .add_message::<PlayKey>()
         .add_systems(Update, (keys, select_clicked.after(ControlSystems)).in_set(EngineSystems::Camera))
         .add_systems(Update, play_stage.after(EngineSystems::Camera).before(EngineSystems::Stream));
+    if settings.kiosk {
+        app.add_systems(Update, fill_screen);
+    }
     show_city(app.world_mut(), stream, None);
     let view = settings.camera.unwrap_or_else(|| overview(app.world()));
     app.insert_resource(HomeView(view));

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use super::commands::demo;
 use crate::import::demo::{DemoCity, DemoSize};
 use crate::package::Manifest;
-use crate::scene::{CityDocument, Environment, ScenarioDocument, SceneDocument, read_scenario, read_scene};
+use crate::scene::{CityDocument, Environment, ScenarioDocument, SceneDocument, problem_at, read_scenario, read_scene};
 
 /// A scene, perhaps with a scenario, and where their files lie.
 #[derive(Debug, Clone, Default)]
@@ -56,7 +56,8 @@ impl Documents {
         }
         let scene_path = folder.join(base);
         let scene_name = scene_path.display().to_string();
-        let scene_text = read_text(&scene_path)?;
+        let named = |error: anyhow::Error| problem_at(&text, &shown, &["scene"], &format!("{error:#}"));
+        let scene_text = read_text(&scene_path).map_err(named)?;
         let scene = match (read_scene(&scene_text, &scene_name, &environment()), alone) {
             (Ok(scene), _) => scene,
             // What is wrong with both is told at once.

@@ -218,6 +218,16 @@ impl LiveFeeds {
         self.transports.is_empty() && self.simulated.is_empty() && self.replayed.is_empty()
     }
 
+    /// Whether something comes from outside, at its own time.
+    pub fn has_connections(&self) -> bool {
+        !self.transports.is_empty()
+    }
+
+    /// Observations of connections that wait for a frame.
+    pub fn waiting(&self) -> usize {
+        self.inbox.waiting()
+    }
+
     /// State of each connection, by the name of its source.
     pub fn statuses(&self) -> impl Iterator<Item = (&str, TransportStatus)> {
         self.transports.iter().map(|(name, transport)| (name.as_str(), transport.status()))

@@ -1,6 +1,8 @@
 //! Composition: the shells and the commands. `cli` says what can be typed, `commands/` does it; the only place where errors
 //! are reported to a person and where layers that do not know each other meet.
 
+#[cfg(any(feature = "server", feature = "viewer"))]
+mod added;
 mod city_builder;
 #[cfg(feature = "viewer")]
 pub mod city_picture;
@@ -20,8 +22,6 @@ pub mod losses;
 pub mod offscreen;
 mod progress;
 pub mod runs;
-#[cfg(feature = "viewer")]
-mod scene_parts;
 #[cfg(feature = "viewer")]
 pub mod scene_picture;
 #[cfg(all(feature = "server", feature = "viewer"))]

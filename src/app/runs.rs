@@ -8,13 +8,13 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use glam::DVec3;
 
-use super::stage::{Run, Stage};
+use super::stage::Stage;
 use crate::city::CityObject;
-use crate::geometry::Shape;
+use crate::geometry::{HeightGrid, Shape};
 use crate::indicator::ObjectTree;
 use crate::package::{City, Query};
 use crate::quantity::Timestamp;
-use crate::scenario::{VariantCity, simulation};
+use crate::scenario::{Run, VariantCity, ground_share, simulation};
 use crate::scene::{EventTime, SimulationDocument};
 use crate::sim::{Recording, RecordingHeader, RecordingWriter, Simulation};
 
@@ -24,18 +24,20 @@ pub type Progress<'p> = &'p mut dyn FnMut(&str, f64) -> bool;
 /// Reads or computes all simulations of a stage, in the order of the scenario.
 pub fn runs(stage: &Stage, progress: Progress<'_>) -> Result<Vec<Run>> {
     let Some(scenario) = &stage.scenario else { return Ok(Vec::new()) };
-    let mut runs = Vec::with_capacity(scenario.simulations.len());
-    for document in &scenario.simulations {
-        let recording = match &document.recording {
-            Some(file) => read(&stage.scenario_folder.join(file))?,
-            None => compute(stage, document, scenario.seed, progress)?,
-        };
-        runs.push(Run { name: document.name.clone(), start: start(stage, document)?, recording: Arc::new(recording) });
-    }
-    Ok(runs)
+    scenario.simulations.iter().map(|document| run(stage, document, scenario.seed, progress)).collect()
 }
 
-fn start(stage: &Stage, document: &SimulationDocument) -> Result<Timestamp> {
+/// Reads or computes one of them.
+pub fn run(stage: &Stage, document: &SimulationDocument, seed: u64, progress: Progress<'_>) -> Result<Run> {
+    let recording = match &document.recording {
+        Some(file) => read(&stage.scenario_folder.join(file))?,
+        None => compute(stage, document, seed, progress)?,
+    };
+    Ok(Run { name: document.name.clone(), start: start_of(stage, document)?, recording: Arc::new(recording) })
+}
+
+/// When the first frame of a simulation is.
+pub fn start_of(stage: &Stage, document: &SimulationDocument) -> Result<Timestamp> {
     let begin = stage.scenario.as_ref().and_then(|scenario| scenario.time.start.as_deref()).unwrap_or_default();
     let begin = Timestamp::parse(begin)?;
     let own = document.start.as_deref().map(EventTime::parse).transpose().map_err(anyhow::Error::msg)?;
@@ -57,13 +59,36 @@ pub fn read(path: &Path) -> Result<Recording> {
 /// Computes one simulation.
 pub fn compute(stage: &Stage, document: &SimulationDocument, seed: u64, progress: Progress<'_>) -> Result<Recording> {
     let place = || format!("simulation '{}'", document.name);
-    let Some(ground) = stage.ground()? else {
-        bail!("the package has no terrain for water to run over; import a DEM with it: {}", stage.package.display());
-    };
+    let ground = ground_of(stage, document)?;
+    if let Some(text) = partly_on_ground(stage, document, &ground) {
+        tracing::warn!("{text}");
+    }
     let buildings = footprints(&stage.objects, document.bbox)?;
     let mut simulation = simulation(document, &stage.site(), &ground, buildings).with_context(place)?;
     let header = RecordingHeader { kind: document.kind.clone(), name: document.name.clone(), seed };
     record(&mut *simulation, header, document, progress).with_context(place)
+}
+
+/// The ground that a simulation runs on; fails where it has none.
+pub fn ground_of(stage: &Stage, document: &SimulationDocument) -> Result<HeightGrid> {
+    let name = &document.name;
+    let package = stage.package.display();
+    let Some(ground) = stage.ground()? else {
+        bail!("simulation '{name}': the city has no terrain for water to run over; import a DEM with it: {package}");
+    };
+    if ground_share(document, &stage.site(), &ground) == 0.0 {
+        bail!("simulation '{name}': no part of its 'bbox' lies on the city's terrain: {package}");
+    }
+    Ok(ground)
+}
+
+/// What to say of a simulation that has ground under a part of its box only.
+pub fn partly_on_ground(stage: &Stage, document: &SimulationDocument, ground: &HeightGrid) -> Option<String> {
+    let share = ground_share(document, &stage.site(), ground);
+    (share < 1.0).then(|| {
+        let (name, percent) = (&document.name, (share * 100.0).floor());
+        format!("simulation '{name}': the terrain is under {percent} % of its 'bbox' only; water ends where it ends")
+    })
 }
 
 fn record(

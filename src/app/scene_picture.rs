@@ -9,8 +9,8 @@ use super::offscreen::{OffscreenSettings, Picture};
 use super::stage::{SharedStage, Stage};
 use super::stage_view::{cue_view, put_on, select, show_stage, view_of};
 use crate::engine::CameraView;
+use crate::engine::overlay::Overlay;
 use crate::platform::FolderSource;
-use crate::quantity::Timestamp;
 use crate::streaming::SessionSettings;
 
 /// Draws a stage.
@@ -20,18 +20,13 @@ pub struct ScenePainter {
 }
 
 impl ScenePainter {
-    /// An engine with the stage's city. `time` sets the sun of a scene in which nothing moves.
-    pub fn open(
-        stage: &SharedStage,
-        (width, height): (u32, u32),
-        memory_mib: u64,
-        time: Option<Timestamp>,
-    ) -> Result<Self> {
+    /// An engine with the stage's city.
+    pub fn open(stage: &SharedStage, (width, height): (u32, u32), memory_mib: u64) -> Result<Self> {
         let package = stage.lock().package.clone();
         let source = FolderSource::new(&package).with_context(|| package.display().to_string())?;
         let settings = OffscreenSettings { width, height, oversampling: 2, ..OffscreenSettings::default() };
         let session = SessionSettings { budget_bytes: memory_mib << 20, ..SessionSettings::default() };
-        let mut city = CityPainter::open(Arc::new(source), settings, CityView { camera: None, time, session })?;
+        let mut city = CityPainter::open(Arc::new(source), settings, CityView { session, ..CityView::default() })?;
         put_on(city.shell().world_mut(), stage)?;
         Ok(Self { city, stage: stage.clone() })
     }
@@ -53,7 +48,12 @@ impl ScenePainter {
         if let Some(camera) = camera {
             self.city.shell().look(camera);
         }
-        show_stage(self.city.shell().world_mut());
+        let world = self.city.shell().world_mut();
+        show_stage(world);
+        // A still picture has no pace.
+        if let Some(bar) = &mut world.resource_mut::<Overlay>().time_bar {
+            bar.pace.clear();
+        }
         Ok(self.city.picture()?)
     }
 

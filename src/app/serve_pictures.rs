@@ -94,7 +94,7 @@ fn draw(subject: &mut Subject, studio: &mut Option<Studio>, request: &PictureReq
     let mut ready = match kept {
         Some(studio) => studio,
         None => {
-            let painter = ScenePainter::open(&stage, size, MEMORY_MIB, None).map_err(|error| failed(&error))?;
+            let painter = ScenePainter::open(&stage, size, MEMORY_MIB).map_err(|error| failed(&error))?;
             Studio { painter, scene: request.scene.clone(), size }
         }
     };
@@ -120,7 +120,11 @@ impl Subject {
             Some(own) => own,
             None => {
                 let mut stage = Stage::open(self.documents.clone(), None).map_err(|error| failed(&error))?;
-                compute_runs(&mut stage, &Interrupt::default()).map_err(|error| failed(&error))?;
+                // Those of what is served are being computed, where they are not there yet.
+                stage.runs.clone_from(&self.served.lock().runs);
+                if stage.runs.is_empty() {
+                    compute_runs(&mut stage, &Interrupt::default()).map_err(|error| failed(&error))?;
+                }
                 SharedStage::new(stage)
             }
         };

@@ -7,6 +7,12 @@ use std::sync::mpsc::Receiver;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use anyhow::{Context, Result, anyhow};
+use prometheus_client::metrics::gauge::Gauge;
+
+use super::added::added_contents;
+use super::documents::Documents;
+use super::runs::{run, start_of};
 use super::stage::{SharedStage, Stage, place_of};
 use crate::geodesy::SitePoint;
 use crate::indicator::{Alarms, IndicatorState, ObjectTree};
@@ -14,8 +20,10 @@ use crate::live::ObjectDirectory;
 use crate::platform::transport::wall_clock;
 use crate::quantity::Timestamp;
 use crate::scenario::wire::{Alarm, Figure, Hello, LiveValueOf, OwnValue, Play, Staging, Told};
-use crate::scenario::{CameraForViewers, CityLive, EffectsForViewers, Happening, SceneForViewers};
-use crate::scene::{BindingDocument, CameraDocument, SceneDocument};
+use crate::scenario::{
+    AddedContent, CameraForViewers, CityLive, EffectsForViewers, Happening, RunForViewers, SceneForViewers,
+};
+use crate::scene::{BindingDocument, CameraDocument, SceneDocument, SimulationDocument};
 use crate::service::live::{About, Board, Fact, Live, PlayCommand, PlayOrder, SceneAbout, SceneChannel, SceneParts};
 
 /// Time between two states of a stage.
@@ -29,23 +37,63 @@ const ORDERS_A_TICK: usize = 8;
 pub struct ServedStage {
     /// The stage, for what draws it.
     pub stage: SharedStage,
+    channel: Arc<SceneChannel>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl ServedStage {
     /// Publishes a stage under a name and keeps it going. `city` is its package in addresses.
-    pub fn start(name: &str, city: &str, stage: Stage, live: &Live) -> std::io::Result<Self> {
-        let (board, about) = (board(name, &stage), about_scene(name, city, &stage));
+    pub fn start(name: &str, city: &str, stage: Stage, live: &Live) -> Result<Self> {
+        let (board, about) = (board(name, &stage), about_scene(name, city, &stage)?);
         let stage = SharedStage::new(stage);
         let (channel, orders) = live.open(board, about);
-        let mut publisher = Publisher { stage: stage.clone(), channel, figures: Vec::new(), alarms: BTreeMap::new() };
+        let inbox = Waiting { gauge: live.counters.inbox.clone(), told: 0 };
+        let mut publisher = Publisher {
+            stage: stage.clone(),
+            channel: channel.clone(),
+            figures: Vec::new(),
+            alarms: BTreeMap::new(),
+            inbox,
+        };
         publisher.publish(Vec::new());
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
         let run = move || publisher.run(&orders, &stopped);
-        let thread = Some(std::thread::Builder::new().name(format!("stage {name}")).spawn(run)?);
-        Ok(Self { stage, stop, thread })
+        let thread = std::thread::Builder::new().name(format!("stage {name}")).spawn(run);
+        let thread = Some(thread.context("cannot start a stage's thread")?);
+        Ok(Self { stage, channel, stop, thread })
+    }
+
+    /// Computes (or reads) the simulations of its play beside it, on a play of their own, and hands them to whoever draws.
+    pub fn compute_runs(&self, documents: Documents) -> Result<()> {
+        let (stage, channel, stop) = (self.stage.clone(), self.channel.clone(), self.stop.clone());
+        let shown = documents.shown.clone();
+        let compute = move || {
+            let Some(scenario) = documents.scenario.clone() else { return };
+            let own = Stage::open(documents, None);
+            for document in &scenario.simulations {
+                let computed = own
+                    .as_ref()
+                    .map_err(|error| anyhow!("{error:#}"))
+                    .and_then(|own| run(own, document, scenario.seed, &mut |_, _| !stop.load(Ordering::Relaxed)));
+                if stop.load(Ordering::Relaxed) {
+                    return;
+                }
+                match computed {
+                    Ok(run) => {
+                        channel.add_run(&run.name, Some(run.recording.clone()));
+                        stage.lock().runs.push(run);
+                    }
+                    Err(error) => {
+                        channel.add_run(&document.name, None);
+                        tracing::error!("simulation '{}' is not drawn: {error:#}: {shown}", document.name);
+                    }
+                }
+            }
+        };
+        std::thread::Builder::new().name("simulations".to_owned()).spawn(compute).context("cannot start a thread")?;
+        Ok(())
     }
 }
 
@@ -79,20 +127,22 @@ fn board(name: &str, stage: &Stage) -> Board {
     Board::new(hello, stage.scene.layers.iter().map(|layer| layer.name.clone()).collect())
 }
 
-fn about_scene(name: &str, city: &str, stage: &Stage) -> SceneAbout {
+fn about_scene(name: &str, city: &str, stage: &Stage) -> Result<SceneAbout> {
     let scenario = stage.scenario.as_ref();
     let variants: Vec<String> = scenario.iter().flat_map(|s| &s.variants).map(|variant| variant.name.clone()).collect();
-    SceneAbout {
+    let added = added_contents(stage)?;
+    Ok(SceneAbout {
         scenario: scenario.map(|scenario| scenario.name.clone()),
         variant: variants.first().cloned(),
         variants,
         for_viewers: scene_for_viewers(name, city, stage),
+        added: if added.is_empty() { Arc::default() } else { AddedContent::encode(&added).into() },
         // What connections need (addresses, passwords) is nobody's business here.
         parts: Some(Arc::new(SceneParts {
             city: stage.city.clone(),
             scene: SceneDocument { sources: Vec::new(), ..stage.scene.clone() },
         })),
-    }
+    })
 }
 
 fn scene_for_viewers(name: &str, city: &str, stage: &Stage) -> SceneForViewers {
@@ -101,6 +151,9 @@ fn scene_for_viewers(name: &str, city: &str, stage: &Stage) -> SceneForViewers {
         |binding: &BindingDocument| EffectsForViewers { unit: binding.unit.clone(), effects: binding.effects.clone() };
     let moves = stage.scenario.is_some() || !scene.sources.is_empty();
     let removed = stage.objects.removed().iter();
+    let run = |document: &SimulationDocument| {
+        Some(RunForViewers { name: document.name.clone(), start: start_of(stage, document).ok()?.to_string() })
+    };
     SceneForViewers {
         scene: name.to_owned(),
         title: scene.name.clone(),
@@ -113,6 +166,8 @@ fn scene_for_viewers(name: &str, city: &str, stage: &Stage) -> SceneForViewers {
         sun: if moves { None } else { scene.time.start.clone() },
         zone_s: stage.zone_s,
         removed: removed.map(|row| stage.objects.id(*row).to_owned()).collect(),
+        added: (stage.objects.row_count() > stage.city.table().rows()).then(|| stage.city.table().rows()),
+        runs: stage.scenario.iter().flat_map(|scenario| &scenario.simulations).filter_map(run).collect(),
     }
 }
 
@@ -139,6 +194,20 @@ struct Publisher {
     figures: Vec<(Option<u64>, IndicatorState)>,
     /// The alarms that were published last, by rule and row: since when, bits of the value.
     alarms: BTreeMap<(String, u32), (Timestamp, u64)>,
+    inbox: Waiting,
+}
+
+/// What a stage adds to a gauge that all stages share.
+struct Waiting {
+    gauge: Gauge,
+    told: i64,
+}
+
+impl Waiting {
+    fn tell(&mut self, now: usize) {
+        let now = i64::try_from(now).unwrap_or(i64::MAX);
+        self.gauge.inc_by(now - std::mem::replace(&mut self.told, now));
+    }
 }
 
 impl Publisher {
@@ -150,7 +219,9 @@ impl Publisher {
             let happenings = {
                 let mut stage = self.stage.lock();
                 waiting.iter().for_each(|order| carry_out(&mut stage, order.command));
-                stage.advance(begin.duration_since(last).as_secs_f64(), wall_clock())
+                let happenings = stage.advance(begin.duration_since(last).as_secs_f64(), wall_clock());
+                self.inbox.tell(stage.waiting());
+                happenings
             };
             last = begin;
             self.publish(happenings);

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
@@ -18,11 +19,10 @@ use crate::package::{City, HEIGHT_GRID_FILE, decode_height_grid};
 use crate::platform::FolderSource;
 use crate::quantity::Timestamp;
 use crate::scenario::{
-    Appearance, CityEdits, CityLive, CityState, Happening, LivePart, Playback, Timeline, VariantCity, VariantEdits,
-    filled,
+    Appearance, CityEdits, CityLive, CityState, Happening, LivePart, Playback, Run, Timeline, VariantCity,
+    VariantEdits, filled,
 };
 use crate::scene::{CameraDocument, ObjectStyle, ScenarioDocument, SceneDocument};
-use crate::sim::Recording;
 use crate::streaming::ByteSource;
 
 /// What moves a stage on.
@@ -31,16 +31,6 @@ pub enum Course {
     Play(Box<Playback<LivePart>>),
     /// The present: live connections and the wall clock.
     Live(Box<LiveFeeds>),
-}
-
-/// A computed part of the play.
-pub struct Run {
-    /// Name in the scenario.
-    pub name: String,
-    /// When its first frame is.
-    pub start: Timestamp,
-    /// Its frames.
-    pub recording: Arc<Recording>,
 }
 
 /// A scene, ready to be shown.
@@ -67,6 +57,8 @@ pub struct Stage {
     pub scenario_folder: PathBuf,
     /// Seconds by which the city's clocks are ahead of UTC.
     pub zone_s: i32,
+    /// The instant whose sun shines, where it is not the one that is shown.
+    pub sun: Option<Timestamp>,
     quiet: CityState,
     /// What was told of observations that are shown nowhere.
     pub losses: Losses,
@@ -148,6 +140,7 @@ impl Stage {
             runs,
             scenario_folder,
             zone_s,
+            sun: None,
             quiet,
             losses,
             to_show: BTreeSet::new(),
@@ -205,11 +198,35 @@ impl Stage {
         }
     }
 
-    /// Goes to an instant: in a play any, in the present only on what its feeds can tell.
+    /// Observations that have come and wait to be applied.
+    pub fn waiting(&self) -> usize {
+        match &self.course {
+            Course::Play(_) => 0,
+            Course::Live(feeds) => feeds.waiting(),
+        }
+    }
+
+    /// Goes to an instant: a play to any. In the present the sun of that instant shines; feeds of our own go there too, and
+    /// connections stay in the present, which is all that they tell of.
     pub fn seek(&mut self, time: Timestamp) {
         match &mut self.course {
             Course::Play(play) => play.seek(time),
-            Course::Live(feeds) => feeds.jump(time),
+            Course::Live(feeds) => {
+                self.sun = Some(time);
+                if !feeds.has_connections() {
+                    feeds.jump(time);
+                }
+            }
+        }
+        self.tell_losses();
+    }
+
+    /// Waits so long for the first values of connections. What is simulated or recorded has its own at once: those of `now`,
+    /// where no other instant was sought.
+    pub fn settle(&mut self, wait: Duration, now: &dyn Fn() -> Timestamp) {
+        let Course::Live(feeds) = &mut self.course else { return };
+        if feeds.has_connections() || (self.sun.is_none() && !feeds.is_empty()) {
+            feeds.settle(wait, now);
         }
         self.tell_losses();
     }
@@ -279,12 +296,6 @@ impl Stage {
     pub fn camera(&self, name: &str) -> Option<&CameraDocument> {
         self.scene.cameras.iter().find(|camera| camera.name == name)
     }
-
-    /// Number of the frame of a run that holds at the shown instant; none before its start.
-    pub fn frame_now(&self, run: &Run) -> Option<usize> {
-        let since = self.time().seconds_since(run.start);
-        (since >= 0.0).then(|| run.recording.frame_at(since))
-    }
 }
 
 /// Edits and events are about objects that are there, in the city or by an edit of some variant.
@@ -342,6 +353,17 @@ pub fn place_of(objects: &VariantCity, camera: &CameraDocument, site: &SiteFrame
     let (heading, pitch) = (camera.heading.to_radians(), camera.pitch.to_radians());
     let forward = glam::DVec3::new(heading.sin() * pitch.cos(), heading.cos() * pitch.cos(), pitch.sin());
     Some((target - forward * camera.distance_m.unwrap_or(500.0), true))
+}
+
+/// What to say of the scene's cameras that look at an object that is nowhere: it has no place, or the variant has taken it away.
+pub fn cameras_nowhere(stage: &Stage) -> Vec<String> {
+    let site = stage.site();
+    let nowhere = stage.scene.cameras.iter().filter(|camera| place_of(&stage.objects, camera, &site).is_none());
+    let told = |camera: &CameraDocument| {
+        let object = camera.object.as_deref().unwrap_or_default();
+        format!("camera '{}' looks at '{object}', which is nowhere: it is not flown to", camera.name)
+    };
+    nowhere.map(told).collect()
 }
 
 /// Files that a pattern with `*` in its last part means, sorted; `folder` is what it is relative to.

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use bevy::prelude::*;
 
+use super::added::added_contents;
 use super::labels::LabelBook;
-use super::scene_parts::{added_parts, bed_in_site, water_of};
 use super::shell::screen_words::{
     self, Figure, alarm_lines, change_of, clock, grave, indicator_cards, number, object_panel,
 };
+use super::shell::water::Water;
 use super::stage::{SharedStage, Stage, place_of};
 use crate::engine::city_material::ObjectFlags;
 use crate::engine::flood::FloodLayer;
@@ -37,16 +38,16 @@ struct Shown {
     labels: LabelBook,
     view: Option<CameraView>,
     time: Option<Timestamp>,
-    /// Of each run: its ground, and the frame that is drawn.
-    waters: Vec<(Arc<Vec<f32>>, Option<usize>)>,
+    /// Of each run.
+    waters: Vec<Water>,
 }
 
 /// Puts a stage into a world; [`show_stage`] keeps it shown from then on. Fails where a model of the variant cannot be read.
 pub fn put_on(world: &mut World, stage: &SharedStage) -> anyhow::Result<()> {
     let held = stage.lock();
     let labels = LabelBook::new(&held);
-    let waters = held.runs.iter().map(|run| (bed_in_site(run, &held.site()), None)).collect();
-    world.resource_mut::<AddedObjects>().set(added_parts(&held)?);
+    let waters = held.runs.iter().map(|run| Water::new(run.clone(), &held.site())).collect();
+    world.resource_mut::<AddedObjects>().set(added_contents(&held)?);
     drop(held);
     world.insert_resource(Shown { state: CityState::default(), labels, view: None, time: None, waters });
     world.resource_mut::<ObjectChanges>().set_base(Arc::new(stage.clone()));
@@ -98,7 +99,8 @@ pub fn show_stage(world: &mut World) {
     if overlay.time_bar != time_bar {
         overlay.time_bar = time_bar;
     }
-    show_water(world, &stage, &mut shown.waters);
+    let mut layer = world.resource_mut::<FloodLayer>();
+    shown.waters.iter_mut().enumerate().for_each(|(number, water)| water.show(number, time, &mut layer));
     drop(stage);
     world.insert_resource(shown);
 }
@@ -111,20 +113,12 @@ fn has_moved(before: Option<&CameraView>, now: &CameraView) -> bool {
     })
 }
 
-/// Draws the frame of each run that holds now.
-fn show_water(world: &mut World, stage: &Stage, waters: &mut [(Arc<Vec<f32>>, Option<usize>)]) {
-    let mut layer = world.resource_mut::<FloodLayer>();
-    for (number, (run, (bed, drawn))) in stage.runs.iter().zip(waters).enumerate() {
-        let frame = stage.frame_now(run);
-        if *drawn != frame {
-            layer.set(number, frame.and_then(|frame| water_of(run, frame, bed)));
-            *drawn = frame;
-        }
-    }
-}
-
-/// The instant whose sun shines: that of a play, or of a scene with live sources; where nothing moves that of the scene.
+/// The instant whose sun shines: what was asked for, that of a play or of a scene with live sources; where nothing moves that
+/// of the scene.
 fn sun_time(stage: &Stage) -> Option<Timestamp> {
+    if stage.sun.is_some() {
+        return stage.sun;
+    }
     let stated = || stage.scene.time.start.as_deref().and_then(|text| Timestamp::parse(text).ok());
     let moves = stage.scenario.is_some() || !stage.scene.sources.is_empty();
     let now = stage.time();
@@ -224,8 +218,11 @@ pub fn select(world: &mut World, stage: &Stage, row: Option<u32>) {
 
 fn panel_of(stage: &Stage, row: u32) -> ObjectPanel {
     let live = stage.live();
+    let set = stage.state().attributes.get(stage.objects.id(row));
+    let is_set = |name: &str| set.is_some_and(|set| set.contains_key(name));
     let mut rows = Vec::new();
-    for (name, property) in live.latest().bindings().properties().iter().zip(0..) {
+    let properties = live.latest().bindings().properties().iter().zip(0..);
+    for (name, property) in properties.filter(|(name, _)| !is_set(name)) {
         let unit = live.latest().bindings().bindings().iter().find(|binding| binding.property == property);
         let unit = unit.and_then(|binding| binding.unit.clone()).unwrap_or_default();
         let own = live.latest().reading_of(row, property).and_then(|reading| reading.latest?.value.number());
@@ -233,7 +230,6 @@ fn panel_of(stage: &Stage, row: u32) -> ObjectPanel {
             rows.push((name.to_string(), format!("{} {unit}", number(value))));
         }
     }
-    let set = stage.state().attributes.get(stage.objects.id(row));
     rows.extend(set.into_iter().flatten().map(|(name, value)| (name.clone(), value.to_string())));
     let id = stage.objects.id(row).to_owned();
     let name = stage.objects.attribute(row, "name").text().map(str::to_owned);

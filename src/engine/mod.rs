@@ -10,6 +10,7 @@ mod bindings;
 pub mod camera;
 pub mod city_material;
 pub mod environment;
+pub mod faces;
 pub mod flood;
 pub mod origin;
 pub mod overlay;
@@ -110,6 +111,7 @@ impl Plugin for EnginePlugins {
                 city_material::CityMaterialPlugin,
                 tiles::TilesPlugin,
                 flood::FloodPlugin,
+                faces::FacesPlugin,
                 overlay::OverlayPlugin,
             ));
     }

@@ -2,11 +2,11 @@
 //! time bar. Whoever has something to say changes [`Overlay`]; the nodes are made anew only when it has changed.
 
 use bevy::prelude::*;
-use bevy::text::{Font, FontSize, FontSource};
+use bevy::text::{FontSize, FontSource};
 use glam::DVec3;
 
 use super::SiteCamera;
-use super::tiles::HeldBytes;
+use super::faces::Faces;
 
 /// Everything that is written over the picture.
 #[derive(Resource, Debug, Clone, PartialEq, Default)]
@@ -81,8 +81,10 @@ pub struct TimeBar {
     pub text: String,
     /// Part of the whole, 0 to 1.
     pub fraction: f32,
-    /// Speed in words, `60x`; empty while it is paused.
-    pub speed: String,
+    /// How it goes on, in words: `60x`, or that it is paused; empty in a still picture.
+    pub pace: String,
+    /// Whether it goes on.
+    pub playing: bool,
 }
 
 /// Words at a place.
@@ -98,9 +100,20 @@ pub struct Label {
     pub severity: Severity,
 }
 
-/// The face of all words: Chinese, Japanese and Latin in one.
-#[derive(Resource)]
-struct Face(Handle<Font>);
+impl Overlay {
+    /// Everything that is written.
+    fn words(&self) -> impl Iterator<Item = &str> {
+        let panel = self.panel.iter().flat_map(|panel| {
+            let rows = panel.rows.iter().flat_map(|(name, value)| [name, value]);
+            [&panel.title, &panel.subtitle].into_iter().chain(rows)
+        });
+        let cards = self.indicators.iter().flat_map(|card| [&card.name, &card.value, &card.unit]);
+        let labels = self.labels.iter().flat_map(|label| [&label.text, &label.value]);
+        let others = self.message.iter().chain([&self.attribution]);
+        let alarms = self.alarms.iter().map(|alarm| &alarm.text);
+        panel.chain(cards).chain(labels).chain(others).chain(alarms).map(String::as_str)
+    }
+}
 
 /// What everything is in: the panels, or the labels under them.
 #[derive(Component, PartialEq)]
@@ -126,7 +139,6 @@ struct LabelNode {
     order: usize,
 }
 
-const FONT: &[u8] = include_bytes!("../../assets/fonts/NotoSansSC-subset.otf");
 const GLASS: Color = Color::srgba(0.03, 0.045, 0.07, 0.92);
 const LINE: Color = Color::srgba(0.45, 0.62, 0.78, 0.22);
 const INK: Color = Color::srgb(0.92, 0.95, 0.98);
@@ -148,12 +160,8 @@ pub(super) struct OverlayPlugin;
 
 impl Plugin for OverlayPlugin {
     fn build(&self, app: &mut App) {
-        let face = app.world_mut().resource_mut::<Assets<Font>>().add(Font::from_bytes(FONT.to_vec()));
-        // The bytes of the program and the copy that the text engine reads.
-        app.world_mut().spawn(HeldBytes(FONT.len() * 2));
         app.init_resource::<Overlay>()
             .init_resource::<PanelPlaces>()
-            .insert_resource(Face(face))
             .add_systems(PostUpdate, (scale, rebuild, place_labels).chain().before(bevy::ui::UiSystems::Prepare))
             .add_systems(PostUpdate, find_panels.after(bevy::ui::UiSystems::PostLayout));
     }
@@ -168,18 +176,23 @@ fn scale(cameras: Query<&Camera, With<SiteCamera>>, mut scale: ResMut<UiScale>) 
     }
 }
 
-/// Makes what has changed anew: a clock that goes on leaves the labels where they are.
+/// Makes what has changed anew: a clock that goes on leaves the labels where they are. Everything, where there are more
+/// faces than it was written with.
 fn rebuild(
     mut commands: Commands,
     overlay: Res<Overlay>,
-    face: Res<Face>,
+    mut faces: ResMut<Faces>,
     old: Query<(Entity, &Root)>,
     mut shown: Local<Option<Overlay>>,
+    mut written_with: Local<usize>,
 ) {
-    if !overlay.is_changed() || shown.as_ref() == Some(&*overlay) {
+    if std::mem::replace(&mut *written_with, faces.count()) != faces.count() {
+        *shown = None;
+    } else if !overlay.is_changed() || shown.as_ref() == Some(&*overlay) {
         return;
     }
-    let words = Words { face: face.0.clone() };
+    overlay.words().for_each(|words| faces.note(words));
+    let words = Words { face: faces.source() };
     let root = Node { width: percent(100), height: percent(100), position_type: PositionType::Absolute, ..default() };
     let labels_differ = shown.as_ref().is_none_or(|shown| shown.labels != overlay.labels);
     let labels = overlay.labels.clone();
@@ -217,14 +230,14 @@ fn glass(parent: &mut ChildSpawnerCommands, node: Node, fill: impl FnOnce(&mut C
 }
 
 struct Words {
-    face: Handle<Font>,
+    face: FontSource,
 }
 
 impl Words {
     fn text(&self, text: &str, size: f32, color: Color) -> impl Bundle {
         (
             Text::new(text),
-            TextFont { font: FontSource::Handle(self.face.clone()), font_size: FontSize::Px(size), ..default() },
+            TextFont { font: self.face.clone(), font_size: FontSize::Px(size), ..default() },
             TextColor(color),
         )
     }
@@ -329,8 +342,7 @@ impl Words {
             let row = Node { justify_content: JustifyContent::SpaceBetween, ..default() };
             card.spawn(row).with_children(|row| {
                 self.line(row, &bar.text, 15.0, INK);
-                let paused = bar.speed.is_empty();
-                self.line(row, if paused { "paused" } else { &bar.speed }, 13.0, if paused { FAINT } else { ACCENT });
+                self.line(row, &bar.pace, 13.0, if bar.playing { ACCENT } else { FAINT });
             });
             let track = Node { width: percent(100), height: px(4), border_radius: BorderRadius::MAX, ..default() };
             card.spawn((track, BackgroundColor(LINE))).with_children(|track| {

@@ -58,6 +58,11 @@ impl Inbox {
         }
     }
 
+    /// Observations in it.
+    pub fn waiting(&self) -> usize {
+        self.held().queue.len()
+    }
+
     /// What went through the queue.
     pub fn counters(&self) -> QueueCounters {
         self.held().queue.counters()

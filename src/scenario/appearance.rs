@@ -52,6 +52,8 @@ pub struct Known<'a> {
     pub bound: Vec<Bound<'a>>,
     /// Objects and layers that events have hidden.
     pub hidden: &'a BTreeSet<String>,
+    /// Whether an edit has given it a colour, which layers leave to it.
+    pub planned: bool,
     /// Whether an event has closed it.
     pub closed: bool,
     /// Whether the variant has taken it away.
@@ -138,6 +140,7 @@ impl Appearance {
             set: state.attributes.get(id),
             bound: bound.collect(),
             hidden: &state.hidden,
+            planned: objects.added(row).is_some_and(|block| !block.attribute("color").is_null()),
             closed: state.closed.contains(id),
             removed: objects.removed().contains(&row),
             alarm: state.alarms.get(id).map(|alarm| alarm.severity).max(live.alarms().worst(row)),
@@ -151,6 +154,7 @@ impl Appearance {
         let attribute =
             |name: &str| set(name).or_else(|| (known.live)(name)).unwrap_or_else(|| (known.attribute)(name));
         let mut style = self.layers.style(known.class, &attribute);
+        style.color = style.color.filter(|_| !known.planned);
         for bound in &known.bound {
             let Some(effects) = self.effects.get(usize::from(bound.binding)).filter(|e| !e.is_empty()) else {
                 continue;

@@ -4,7 +4,7 @@
 //! ScenarioDocument --Timeline--> events by time --------------+
 //!                                                             +--> Playback --> CityState + CityLive --> Appearance, event log
 //! feeds --LivePart--> CityLive (values, roll-ups, alarms) ----+        keyframes: any instant can be reached exactly
-//! ScenarioDocument --VariantEdits--> VariantCity: what a variant adds and takes away
+//! ScenarioDocument --VariantEdits--> VariantCity, AddedContent: what a variant adds and takes away
 //! server: SceneForViewers, then wire messages --> ViewedScene (LiveMirror): what a viewer elsewhere knows of a scene
 //! ```
 //!
@@ -12,6 +12,7 @@
 //! the number of the step, on nothing else: no clock, no frame rate. The host says how much time went by
 //! ([`Playback::advance`]); seeking restores the keyframe before and replays the steps.
 
+mod added;
 mod appearance;
 mod bench;
 mod city_live;
@@ -21,6 +22,7 @@ mod live_mirror;
 mod live_part;
 mod message;
 mod playback;
+mod run;
 mod simulation;
 mod state;
 mod timeline;
@@ -28,6 +30,7 @@ mod variant_city;
 mod viewed_scene;
 pub mod wire;
 
+pub use added::AddedContent;
 pub use appearance::{Appearance, Bound, Known};
 pub use bench::{CityLiveBench, FrameBench, bench_city_live};
 pub use city_live::{CityLive, CityLiveSnapshot};
@@ -37,11 +40,14 @@ pub use live_mirror::LiveMirror;
 pub use live_part::{LivePart, LivePartSnapshot, ObservationFeed};
 pub use message::filled;
 pub use playback::{Playable, Playback};
-pub use simulation::simulation;
+pub use run::Run;
+pub use simulation::{ground_share, simulation};
 pub use state::{CameraCue, CityState, HandAlarm, ShownMessage};
 pub use timeline::{Action, Event, Timeline};
 pub use variant_city::VariantCity;
-pub use viewed_scene::{CameraForViewers, EffectsForViewers, SceneForViewers, ViewedChange, ViewedScene};
+pub use viewed_scene::{
+    CameraForViewers, EffectsForViewers, RunForViewers, SceneForViewers, ViewedChange, ViewedScene,
+};
 
 /// Why a scenario cannot be played.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]

@@ -1,6 +1,6 @@
 //! From a `[[simulation]]` of a document to what is computed.
 
-use glam::DVec3;
+use glam::{DVec2, DVec3};
 
 use crate::geodesy::{Geodetic, SiteFrame};
 use crate::geometry::HeightGrid;
@@ -24,10 +24,7 @@ pub fn simulation(
     if document.kind != "flood" {
         return Err(SimulationError::Input(format!("no simulation is called '{}'", document.kind)));
     }
-    let [west, south, east, north] = document.bbox;
-    let corner =
-        |longitude, latitude| site.from_geodetic(Geodetic::from_degrees(longitude, latitude, 0.0)).0.truncate();
-    let terrain = FloodTerrain::cut(ground, [corner(west, south), corner(east, north)], document.cell_m, buildings);
+    let terrain = FloodTerrain::cut(ground, corners(document, site), document.cell_m, buildings);
     let mut setup = FloodSetup {
         terrain,
         rain: Hyetograph::from_mm_h(&document.rain_mm_h),
@@ -43,10 +40,29 @@ pub fn simulation(
     Ok(Box::new(Flood::new(setup)?))
 }
 
+/// South-west and north-east corner of a simulation's box, site frame.
+fn corners(document: &SimulationDocument, site: &SiteFrame) -> [DVec2; 2] {
+    let [west, south, east, north] = document.bbox;
+    [(west, south), (east, north)]
+        .map(|(longitude, latitude)| site.from_geodetic(Geodetic::from_degrees(longitude, latitude, 0.0)).0.truncate())
+}
+
+/// Places along an edge of a box at which its ground is looked for.
+const PROBES: usize = 64;
+
+/// What part of a simulation's box has ground under it, 0 to 1: of the places of a lattice.
+pub fn ground_share(document: &SimulationDocument, site: &SiteFrame, ground: &HeightGrid) -> f64 {
+    let [low, high] = corners(document, site);
+    let place = |i: usize| {
+        let part = (DVec2::new((i % PROBES) as f64, (i / PROBES) as f64) + 0.5) / PROBES as f64;
+        low + (high - low) * part
+    };
+    let known = (0..PROBES * PROBES).filter(|i| ground.sample(place(*i)).is_some()).count();
+    known as f64 / (PROBES * PROBES) as f64
+}
+
 #[cfg(test)]
 mod tests {
-    use glam::DVec2;
-
     use super::*;
 
     #[test]
@@ -73,5 +89,11 @@ mod tests {
         let area = flood.grid().cells() as f64 * 400.0;
         assert!((statistics.inflow_m3 / (area * 1e-5 * 60.0) - 1.0).abs() < 1e-9, "{statistics:?}");
         assert!(simulation(&SimulationDocument::default(), &site, &ground, []).is_err());
+        assert_eq!(ground_share(&document, &site, &ground), 1.0);
+        let half = SimulationDocument { bbox: [121.91, 30.9, 121.93, 30.904], ..document.clone() };
+        let share = ground_share(&half, &site, &ground);
+        assert!((0.25..0.35).contains(&share), "the ground ends 1 500 m east of 121.9: {share}");
+        let beside = SimulationDocument { bbox: [122.0, 30.9, 122.1, 30.904], ..document };
+        assert_eq!(ground_share(&beside, &site, &ground), 0.0);
     }
 }

@@ -36,6 +36,19 @@ pub struct SceneForViewers {
     pub zone_s: i32,
     /// Identifiers of the objects that the variant has taken away.
     pub removed: Vec<String>,
+    /// Row of the first object that the variant adds, see [`super::AddedContent`]; `None` where it adds nothing.
+    pub added: Option<u32>,
+    /// Simulations of the play, in the order of the scenario.
+    pub runs: Vec<RunForViewers>,
+}
+
+/// A simulation of a play, whose recording is to be had under its name.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct RunForViewers {
+    /// Name in the scenario.
+    pub name: String,
+    /// When its first frame is (RFC 3339).
+    pub start: String,
 }
 
 /// What a binding's values do to their objects.
@@ -187,6 +200,7 @@ impl ViewedScene {
             set: self.set.get(&id),
             bound: self.bound(row),
             hidden: &self.hidden,
+            planned: self.document.added.is_some_and(|first| row >= first) && !attribute("color").is_null(),
             closed: self.closed.contains(&id),
             removed: self.removed.contains(&id),
             alarm: self.alarm(row),

@@ -36,7 +36,8 @@ pub(super) fn check(scenario: &ScenarioDocument, base: Option<&SceneDocument>, p
         .iter()
         .enumerate()
         .for_each(|(i, r)| named_recording(r, base, &Spot::of("recording", i), problems));
-    scenario.simulations.iter().enumerate().for_each(|(i, s)| simulation(s, &Spot::of("simulation", i), problems));
+    let simulations = scenario.simulations.iter().enumerate();
+    simulations.for_each(|(i, s)| simulation(s, span, &Spot::of("simulation", i), problems));
     scenario.variants.iter().enumerate().for_each(|(i, v)| variant(v, &Spot::of("variant", i), problems));
     let Some(report) = &scenario.report else { return };
     if let Some(every) = report.picture_every_s {
@@ -133,7 +134,12 @@ fn named_recording(
     }
 }
 
-fn simulation(simulation: &SimulationDocument, here: &Spot, problems: &mut Problems<'_>) {
+fn simulation(
+    simulation: &SimulationDocument,
+    span: Option<(Timestamp, Timestamp)>,
+    here: &Spot,
+    problems: &mut Problems<'_>,
+) {
     if !SIMULATION_KINDS.contains(&simulation.kind.as_str()) {
         let hint = did_you_mean(&simulation.kind, SIMULATION_KINDS);
         let known = SIMULATION_KINDS.join(", ");
@@ -143,10 +149,13 @@ fn simulation(simulation: &SimulationDocument, here: &Spot, problems: &mut Probl
     if simulation.recording.is_none() {
         extent_and_steps(simulation, here, problems);
     }
-    if let Some(start) = &simulation.start
-        && let Err(error) = EventTime::parse(start)
-    {
-        problems.add(&here.key("start"), error);
+    // One may begin before its play, and be on its way when that begins.
+    match (simulation.start.as_deref().map(EventTime::parse), span) {
+        (Some(Err(error)), _) => problems.add(&here.key("start"), error),
+        (Some(Ok(time)), Some((start, end))) if time.resolve(start) > end => {
+            problems.add(&here.key("start"), format!("{} lies after the end of the play, {end}", time.resolve(start)));
+        }
+        _ => {}
     }
     if let Some(manning) = simulation.manning {
         not_negative(manning, "manning", here, problems);

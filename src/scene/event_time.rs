@@ -15,11 +15,11 @@ impl EventTime {
     /// Reads `+90`, `+0.5` or RFC 3339. Fails with the words for the reader.
     pub fn parse(text: &str) -> Result<Self, String> {
         let Some(seconds) = text.trim().strip_prefix('+') else {
-            return Timestamp::parse(text).map(Self::At).map_err(|error| error.to_string());
+            return Timestamp::parse(text).map(Self::At).map_err(|_| no_time(text));
         };
         match seconds.parse::<f64>() {
             Ok(seconds) if (0.0..=1e11).contains(&seconds) => Ok(Self::After(seconds)),
-            _ => Err(format!("'{text}' is no time; write seconds after the start like '+90'")),
+            _ => Err(no_time(text)),
         }
     }
 
@@ -30,4 +30,10 @@ impl EventTime {
             Self::After(seconds) => start.plus_seconds(seconds),
         }
     }
+}
+
+fn no_time(text: &str) -> String {
+    format!(
+        "'{text}' is no time; write seconds after the start like '+90', or an instant like '2026-07-01T06:00:00+08:00'"
+    )
 }

@@ -142,7 +142,7 @@ impl<'t> SourceTree<'t> {
         let spot = find(root, &|_, value| value.span() == span);
         let text = match message.starts_with("unknown variant") {
             true => format!("'{first}' is not one of {}{}", known.join(", "), did_you_mean(first, known)),
-            false => message.replace('`', "'"),
+            false => of_another_type(message).unwrap_or_else(|| message.replace('`', "'")),
         };
         found.push(self.lines.problem(span, text));
         self.remove(&spot?, removed)
@@ -248,6 +248,34 @@ fn get_mut<'v, 't>(root: &'v mut Spanned<DeValue<'t>>, steps: &[Step]) -> Option
         (Step::Index(index), DeValue::Array(array)) => array.get_mut(*index),
         _ => None,
     })
+}
+
+/// serde's words for a value of another type than the key wants, in those of somebody who writes TOML.
+fn of_another_type(message: &str) -> Option<String> {
+    let (found, wanted) = message.strip_prefix("invalid type: ")?.split_once(", expected ")?;
+    let found = found.strip_prefix("floating ").unwrap_or(found);
+    let found = match found {
+        "sequence" => "a list",
+        "map" => "a table",
+        other => other.split_once(' ').map_or(other, |(_, value)| value),
+    };
+    let wanted = match wanted.trim() {
+        "a string" => "text in quotes",
+        "a boolean" => "true or false",
+        "a sequence" => "a list, [...],",
+        "a map" => "a table",
+        "f32" | "f64" => "a number",
+        "u8" | "u16" | "u32" | "u64" | "usize" | "i32" | "i64" => "a whole number",
+        array if array.starts_with("an array of length ") => return Some(listed(array, found)),
+        structure if structure.starts_with("struct ") => "a table",
+        other => other,
+    };
+    Some(format!("{wanted} belongs here, not {}", found.replace('`', "")))
+}
+
+fn listed(array: &str, found: &str) -> String {
+    let length = array.trim_start_matches("an array of length ");
+    format!("a list of {length} belongs here, not {}", found.replace('`', ""))
 }
 
 /// A question about a value and the place of its key.

@@ -194,6 +194,11 @@ impl Recording {
         &self.bytes
     }
 
+    /// The same, shared.
+    pub fn shared_bytes(&self) -> Arc<[u8]> {
+        self.bytes.clone()
+    }
+
     /// Times of the frames, seconds after the start, rising.
     pub fn times_s(&self) -> impl ExactSizeIterator<Item = f64> + '_ {
         self.entries.iter().map(|entry| entry.time_s)

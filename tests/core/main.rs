@@ -36,6 +36,8 @@ mod scene;
 #[cfg(feature = "server")]
 mod service_access;
 #[cfg(feature = "server")]
+mod service_besides;
+#[cfg(feature = "server")]
 mod service_description;
 #[cfg(feature = "server")]
 mod service_live;

@@ -191,9 +191,21 @@ fn check_does_what_a_play_does_first() {
     let folder = folder.path();
     town(folder);
     let close = "[[event]]\nat = \"+60\"\nkind = \"close\"\nobject = \"bridge\"\n[report]";
+    let storm = "[[simulation]]\nname = \"storm\"\nkind = \"flood\"\nbbox = [121.0, 31.0, 121.001, 31.001]\ncell_m = 5\n\
+        duration_s = 60\noutput_s = 30\nrain_mm_h = [[0, 50]]\n[report]";
+    let late = storm.replace("cell_m", "start = \"+90000\"\ncell_m");
     for (from, to, told) in [
         ("id = \"b\"", "id = \"bb\"", "has no object 'bb'"),
         ("[report]", close, "no object 'bridge'"),
+        ("[report]", storm, "simulation 'storm': the city has no terrain"),
+        ("[report]", &late, "lies after the end of the play"),
+        ("at = \"+3600\"", "at = \"600\"", "'600' is no time; write seconds after the start like '+90'"),
+        ("at = \"+3600\"", "at = 600", "text in quotes belongs here, not 600"),
+        (
+            "scene = \"town.toml\"",
+            "scene = \"twon.toml\"",
+            "wrong.scenario.toml:2:9: no such package, scene or scenario",
+        ),
         ("object = \"a\"", "object = \"aa\"", "no object 'aa'"),
         ("value_columns = [\"level\"]", "value_columns = [\"lvl\"]", "has the column 'lvl'"),
         ("levels/*.csv", "lvels/*.csv", "lvels/*.csv"),
@@ -209,6 +221,9 @@ fn check_does_what_a_play_does_first() {
         assert!(output.status.code() == Some(1) && stdout.contains(told), "{to}: {stdout}");
         assert!(stdout.contains("1 error,"), "told once: {stdout}");
     }
+    let output = veduta(folder, &["check", "nothing.toml"]);
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.code() == Some(1) && told.contains("no such package, scene or scenario"), "{told}");
     fs::write(folder.join("wrong.scenario.toml"), SCENARIO.replace("[report]", close)).unwrap();
     let line = failure(folder, &["play", "wrong.scenario.toml", "--headless", "--out", "x", "--size", "64x36"]);
     assert!(line.contains("'bridge', which the city does not have"), "{line}");
@@ -297,7 +312,13 @@ fn a_variant_changes_what_is_counted() {
     town(folder);
     let arguments =
         ["play", "town.scenario.toml", "--headless", "--out", "run", "--variant", "built", "--size", "64x36"];
-    success(folder, &arguments);
+    fs::write(folder.join("town.toml"), SCENE.replace("place = [121.001, 31.0, 900]", "object = \"b\"")).unwrap();
+    let output = veduta(folder, &arguments);
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    let nowhere = "camera 'top' looks at 'b', which is nowhere";
+    assert!(output.status.success() && told.contains(nowhere), "{told}");
+    let checked = success(folder, &["check", "town.scenario.toml"]);
+    assert!(checked.contains(&format!("warning: {nowhere}: it is not flown to in variant 'built'")), "{checked}");
     let figures = fs::read_to_string(folder.join("run/indicators.csv")).unwrap();
     assert!(figures.contains("2026-04-30T16:00:00Z,volume,,89,"), "30 + 9 + 50, without the 120 m of 'b': {figures}");
     assert!(figures.contains("2026-04-30T16:00:00Z,buildings,,3,"), "three and the new one, without 'b': {figures}");
@@ -309,12 +330,8 @@ fn a_variant_changes_what_is_counted() {
     assert!(!folder.join("x").exists());
 }
 
-/// A recorded simulation says everything but its name, kind and file itself.
-#[test]
-fn a_recorded_simulation_is_played_and_told() {
-    let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
-    town(folder);
+/// The scenario of [`town`] with a recorded simulation in it, and the bytes of `storm.run`.
+pub fn with_storm(folder: &Path) -> (String, Vec<u8>) {
     let header = RecordingHeader { kind: "flood".into(), name: "storm".into(), seed: 5 };
     let (mut writer, mut bytes) = RecordingWriter::begin(header, &SimGrid::flat(3, 2, 4.0)).unwrap();
     for (time_s, depth) in [(0.0, 0.0), (600.0, 1.25)] {
@@ -323,7 +340,17 @@ fn a_recorded_simulation_is_played_and_told() {
     bytes.extend(writer.finish());
     fs::write(folder.join("storm.run"), &bytes).unwrap();
     let storm = "[[simulation]]\nname = \"storm\"\nkind = \"flood\"\nrecording = \"storm.run\"\n";
-    fs::write(folder.join("storm.scenario.toml"), SCENARIO.replace("[report]", &format!("{storm}[report]"))).unwrap();
+    (SCENARIO.replace("[report]", &format!("{storm}[report]")), bytes)
+}
+
+/// A recorded simulation says everything but its name, kind and file itself.
+#[test]
+fn a_recorded_simulation_is_played_and_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    town(folder);
+    let (scenario, mut bytes) = with_storm(folder);
+    fs::write(folder.join("storm.scenario.toml"), &scenario).unwrap();
     success(folder, &["play", "storm.scenario.toml", "--headless", "--out", "run", "--size", "64x36"]);
     assert!(fs::read_to_string(folder.join("run/play.json")).unwrap().contains("\"frames\": 2"));
     let told = success(folder, &["info", "storm.run"]);
@@ -332,8 +359,7 @@ fn a_recorded_simulation_is_played_and_told() {
     bytes.truncate(bytes.len() - 9);
     fs::write(folder.join("cut.run"), &bytes).unwrap();
     assert!(String::from_utf8_lossy(&veduta(folder, &["check", "cut.run"]).stdout).contains("cut.run: 1 error"));
-    let computed = storm.replace("recording = \"storm.run\"", "cell_m = 5");
-    let computed = SCENARIO.replace("[report]", &format!("{computed}[report]"));
+    let computed = scenario.replace("recording = \"storm.run\"", "cell_m = 5");
     fs::write(folder.join("bare.scenario.toml"), computed).unwrap();
     let checked = veduta(folder, &["check", "bare.scenario.toml"]);
     let told = String::from_utf8_lossy(&checked.stdout).into_owned();

@@ -190,7 +190,7 @@ fn every_problem_is_told_with_its_line() {
     let expected = [
         ("clas =", "unknown key 'clas' (did you mean 'class'?)"),
         ("\"grey\"", "'grey' is no colour; write #rrggbb or #rrggbbaa"),
-        ("\"many\"", "invalid type: string \"many\", expected u32"),
+        ("\"many\"", "a whole number belongs here, not \"many\""),
         ("\"mqqt\"", "'mqqt' is not one of simulated, mqtt, csv (did you mean 'mqtt'?)"),
         ("\"brocker\"", "no source is named 'brocker' (did you mean 'broker'?)"),
         ("wen =", "unknown key 'wen' (did you mean 'when'?)"),

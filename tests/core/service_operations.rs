@@ -12,7 +12,7 @@ use veduta::platform::FolderSource;
 use veduta::service::{Catalogue, Limits, Phase, Proxies, Published, Service};
 use veduta::streaming::{ByteSource, ByteSourceError};
 
-use crate::cli::failure;
+use crate::cli::{failure, veduta};
 use crate::service_world::{World, catalogue, package};
 
 fn limited(limits: Limits) -> World {
@@ -356,4 +356,46 @@ fn what_keeps_it_from_starting_is_one_line() {
     std::fs::write(folder.join("serve.toml"), "format_version = 1\n").unwrap();
     assert!(failure(folder, &["serve", "--config", "serve.toml"]).contains("nothing to serve"));
     assert!(failure(folder, &["serve", "s3://", "--listen", "127.0.0.1:0"]).contains("s3://BUCKET"));
+}
+
+#[test]
+fn check_finds_what_would_keep_it_from_starting_and_says_what_roles_see() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    crate::play::town(folder);
+    std::fs::write(folder.join("eva.hash"), veduta::service::access::hash_token("eva-0123456789abcdef").unwrap())
+        .unwrap();
+    let sound = "format_version = 1\npaths = ['town.scenario.toml']\n[[token]]\nname = 'eva'\nrole = 'viewer'\n\
+        hash_file = 'eva.hash'\n[[right]]\nrole = 'viewer'\nwhere = 'height < 100'\nhide = ['level']\n";
+    let told = |text: &str, code: i32| {
+        std::fs::write(folder.join("serve.toml"), text).unwrap();
+        let output = veduta(folder, &["check", "serve.toml"]);
+        let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{stdout}");
+        stdout
+    };
+    let notes = told(sound, 0);
+    assert!(notes.contains("note: viewer sees 2 of 3 objects of town, without level"), "{notes}");
+    assert!(
+        notes.contains("note: admin sees all 3 objects of town") && notes.contains("0 errors, 0 warnings"),
+        "{notes}"
+    );
+    for (from, to, error) in [
+        ("eva.hash", "otto.hash", "otto.hash"),
+        ("hide = ['level']", "hide = ['lvel']", "did you mean 'level'?"),
+        ("town.scenario.toml", "twon.scenario.toml", "twon.scenario.toml"),
+        ("role = 'viewer'\nhash", "role = 'viewr'\nhash", "serve.toml:5:"),
+        ("[[token]]", "[tls]\ncertificate = 'c.pem'\nkey_file = 'k.pem'\n[[token]]", "c.pem"),
+        ("paths =", "listen = 'nowhere'\npaths =", "listen = 'nowhere'"),
+    ] {
+        let text = sound.replacen(from, to, 1);
+        assert_ne!(text, sound, "{from}");
+        let problems = told(&text, 1);
+        assert!(problems.contains(error), "{to}: {problems}");
+    }
+    let open = told("format_version = 1\nlisten = '0.0.0.0:0'\npaths = ['town.city']\n", 0);
+    assert!(open.contains("warning: 0.0.0.0 can be reached from the network"), "{open}");
+    std::fs::write(folder.join("damaged.scenario.toml"), "format_version = 1\nscene = 'gone.toml'\n").unwrap();
+    let problems = told("format_version = 1\npaths = ['damaged.scenario.toml']\n", 1);
+    assert!(problems.contains("damaged.scenario.toml:2:9: no such package, scene or scenario"), "{problems}");
 }

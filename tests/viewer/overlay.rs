@@ -4,6 +4,7 @@ use glam::DVec3;
 use veduta::app::offscreen::{Offscreen, OffscreenSettings};
 use veduta::app::shell::surroundings::show_city;
 use veduta::engine::city_material::ObjectFlags;
+use veduta::engine::faces::{Faces, add_face};
 use veduta::engine::overlay::{AlarmLine, IndicatorCard, Label, ObjectPanel, Overlay, Severity, TimeBar};
 use veduta::engine::picking::{Pick, pick};
 use veduta::engine::{CameraView, CityStream, ObjectChange, ObjectChanges};
@@ -62,7 +63,8 @@ fn a_picked_building_with_its_attributes() {
             AlarmLine { text: "港区水位高于 2.2 m".into(), severity: Severity::Critical },
             AlarmLine { text: "変電所 3 · 負荷 91 %".into(), severity: Severity::Warning },
         ];
-        overlay.time_bar = Some(TimeBar { text: "2026-06-10 15:30".into(), fraction: 0.65, speed: "60x".into() });
+        overlay.time_bar =
+            Some(TimeBar { text: "2026-06-10 15:30".into(), fraction: 0.65, pace: "60x".into(), playing: true });
         overlay.attribution = "Demo city, generated".into();
     }
     let after = shell.picture_when(complete, 20_000).unwrap();
@@ -83,4 +85,28 @@ fn a_picked_building_with_its_attributes() {
     shell.world_mut().resource_mut::<ObjectChanges>().set("pick", met.row, None);
     *shell.world_mut().resource_mut::<Overlay>() = Overlay::default();
     assert_eq!(shell.picture_when(complete, 20_000).unwrap(), before);
+}
+
+/// Signs that the engine's own face lacks are told once, and written as soon as a face is there that has them.
+#[test]
+fn a_missing_sign_is_told_and_written_with_another_face() {
+    const FULL: &str = "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc";
+    let full = std::fs::read(FULL).unwrap_or_else(|error| panic!("scripts/setup.sh test installs it: {FULL}: {error}"));
+    let mut shell = Offscreen::new(OffscreenSettings { width: 320, height: 180, ..Default::default() }).unwrap();
+    let written = |shell: &mut Offscreen, message: &str| {
+        shell.world_mut().resource_mut::<Overlay>().message = Some(message.into());
+        shell.picture().unwrap()
+    };
+    // All of them are CJK Extension A, which no everyday font has.
+    let [one, other] = ["水位 㙟㙟", "水位 㙠㙠"];
+    let before = written(&mut shell, one);
+    assert_eq!(shell.world_mut().resource_mut::<Faces>().take_missing(), ['㙟']);
+    assert_eq!(written(&mut shell, other), before, "neither sign can be written");
+    assert_eq!(shell.world_mut().resource_mut::<Faces>().take_missing(), ['㙠']);
+    assert!(!add_face(shell.world_mut(), b"no font".to_vec()));
+    assert!(add_face(shell.world_mut(), full));
+    let after = shell.picture().unwrap();
+    assert_ne!(after, before, "what is written is written anew");
+    assert_ne!(written(&mut shell, one), after, "and each sign is its own");
+    assert!(shell.world_mut().resource_mut::<Faces>().take_missing().is_empty());
 }

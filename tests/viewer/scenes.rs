@@ -55,7 +55,7 @@ fn stage(path: &Path, variant: Option<&str>, at: Option<&str>) -> Stage {
 }
 
 fn draw(stage: Stage, camera: CameraView) -> Picture {
-    let mut painter = ScenePainter::open(&SharedStage::new(stage), (WIDTH, HEIGHT), 512, None).unwrap();
+    let mut painter = ScenePainter::open(&SharedStage::new(stage), (WIDTH, HEIGHT), 512).unwrap();
     let picture = painter.picture(Some(camera)).unwrap();
     let stats = painter.stats();
     assert!(stats.problems.is_empty() && stats.peak_bytes <= 512 << 20, "{stats:?}");

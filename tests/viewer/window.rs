@@ -113,6 +113,21 @@ fn a_tour_flies_until_somebody_takes_the_camera() {
     assert!(moved < 0.01, "nobody moves what somebody has dragged: {moved}");
 }
 
+/// No window manager here, as on a wall: the window makes itself as large as the screen.
+#[test]
+fn a_kiosk_fills_a_bare_screen() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut screen = Screen::open();
+    screen.start(&["view", crate::scenes::demo_package().to_str().unwrap(), "--kiosk"]);
+    let corners = || {
+        let picture = screen.shot(&folder.path().join("kiosk.png"));
+        let dark = RgbaImage::new(picture.width(), picture.height());
+        [[0, 0, 64, 64], [1216, 0, 64, 64], [0, 656, 64, 64], [1216, 656, 64, 64]]
+            .map(|part| changed(&dark, &picture, part))
+    };
+    wait("the city, from corner to corner", || corners().iter().all(|share| *share > 0.9));
+}
+
 #[test]
 fn the_demo_plays_in_a_window() {
     let folder = tempfile::tempdir().unwrap();

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::engine::CameraView;
+use crate::scenario::{AddedContent, Run};
 
 /// A camera as pages and links write it: degrees, metres above the ellipsoid.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -24,7 +25,7 @@ pub struct PageCamera {
 }
 
 /// One thing that the page asks for.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug)]
 pub enum Request {
     /// Fly there in so many seconds; at once with 0.
     Fly(PageCamera, f64),
@@ -34,6 +35,12 @@ pub enum Request {
     Pick { x: f64, y: f64, number: u32 },
     /// Read the picture back.
     Screenshot,
+    /// Take one more face for signs that were missing.
+    Face(Vec<u8>),
+    /// Draw what the variant adds.
+    Added(Vec<AddedContent>),
+    /// Draw the water of a simulation.
+    Run(Run),
     /// End, and give everything back.
     Dispose,
 }

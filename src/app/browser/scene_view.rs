@@ -4,7 +4,9 @@ use bevy::prelude::*;
 use glam::DVec3;
 
 use super::shell::screen_words::{Figure, alarm_lines, clock, grave, indicator_cards, number, object_panel, time_bar};
+use super::shell::water::Water;
 use super::viewed::{Inner, Viewed, attribute};
+use crate::engine::flood::FloodLayer;
 use crate::engine::overlay::{Label, ObjectPanel, Overlay, Severity};
 use crate::engine::picking::Pick;
 use crate::engine::tiles::{NO_OBJECT, PartObjects};
@@ -29,11 +31,22 @@ struct Labelled(Vec<(usize, DVec3)>);
 #[derive(Resource, Default)]
 pub struct Picked(pub Option<Pick>);
 
+/// The water of the play's simulations.
+#[derive(Resource, Default)]
+pub struct Waters(Vec<Water>);
+
+impl Waters {
+    /// One more.
+    pub fn add(&mut self, water: Water) {
+        self.0.push(water);
+    }
+}
+
 impl Plugin for SceneViewPlugin {
     fn build(&self, app: &mut App) {
-        app.insert_resource(self.0.clone()).init_resource::<Picked>();
+        app.insert_resource(self.0.clone()).init_resource::<Picked>().init_resource::<Waters>();
         app.world_mut().resource_mut::<ObjectChanges>().set_base(std::sync::Arc::new(self.0.clone()));
-        let systems = (show, find_labelled, write_labels).chain();
+        let systems = (show, show_water, find_labelled, write_labels).chain();
         app.add_systems(Update, systems.after(EngineSystems::Camera).before(EngineSystems::Stream));
     }
 }
@@ -65,6 +78,14 @@ fn show(
     let written = written(&inner, picked.0.as_ref(), &overlay);
     if *overlay != written {
         *overlay = written;
+    }
+}
+
+/// Draws the water that stands at the play's instant.
+fn show_water(viewed: Res<Viewed>, mut waters: ResMut<Waters>, mut layer: ResMut<FloodLayer>) {
+    let Some(time) = viewed.lock().scene.mirror().play.map(|play| play.time) else { return };
+    for (number, water) in waters.bypass_change_detection().0.iter_mut().enumerate() {
+        water.show(number, time, layer.bypass_change_detection());
     }
 }
 
@@ -101,8 +122,10 @@ fn panel_of(inner: &Inner, picked: &Pick) -> ObjectPanel {
         let value = value.number().map_or_else(|| value.to_string(), number);
         (name.to_owned(), format!("{value} {unit}"))
     };
-    let mut known: Vec<(String, String)> = inner.scene.values(picked.row).map(in_words).collect();
-    known.extend(inner.scene.set(&id).map(|(name, value)| (name.to_owned(), value.to_string())));
+    let set: Vec<_> = inner.scene.set(&id).map(|(name, value)| (name.to_owned(), value.to_string())).collect();
+    let live = inner.scene.values(picked.row).filter(|(name, ..)| set.iter().all(|(told, _)| told != name));
+    let mut known: Vec<(String, String)> = live.map(in_words).collect();
+    known.extend(set);
     let name = told("name");
     let attributes = picked.attributes.iter().filter(|(name, _)| name != "id" && name != "class").cloned();
     object_panel((id, &class, name), known, attributes)
@@ -121,7 +144,7 @@ fn find_labelled(
     let writes = |effect: &Effect| matches!(effect, Effect::Label { .. });
     let by_value = document.bindings.iter().any(|binding| binding.effects.iter().any(writes));
     let by_layer = document.layers.iter().any(|layer| layer.label.is_some());
-    let now = (if by_value { values.len() } else { 0 }, document.layers.len());
+    let now = (if by_value { values.len() } else { 0 }, inner.styles + 1);
     let all = std::mem::replace(&mut *known, now) != now;
     if !by_layer && !by_value {
         return;
@@ -162,13 +185,14 @@ fn write_labels(
     viewed: Res<Viewed>,
     parts: Query<(&PartObjects, &Labelled, &Visibility)>,
     cameras: Query<&SiteCamera>,
-    mut written: Local<Option<(CameraView, Timestamp, usize)>>,
+    mut written: Local<Option<(CameraView, Timestamp, usize, usize)>>,
     mut overlay: ResMut<Overlay>,
 ) {
     let Some(view) = cameras.iter().next().map(|camera| camera.view) else { return };
     let inner = viewed.lock();
     let shown = parts.iter().filter(|(.., visibility)| **visibility != Visibility::Hidden);
-    let now = (view, inner.scene.mirror().now, shown.clone().map(|(_, labelled, _)| labelled.0.len()).sum());
+    let count = shown.clone().map(|(_, labelled, _)| labelled.0.len()).sum();
+    let now = (view, inner.scene.mirror().now, count, inner.styles);
     if *written == Some(now) {
         return;
     }

@@ -31,6 +31,8 @@ pub struct Inner {
     pub rows: BTreeSet<u32>,
     /// Any object may look different.
     pub all: bool,
+    /// How often the page has set other layers.
+    pub styles: usize,
     /// Something is to be written anew.
     pub words: bool,
     /// Why what is shown is old, where the server does not answer.
@@ -49,8 +51,8 @@ impl Viewed {
     pub fn new(document: SceneForViewers, stays: bool) -> Result<Self, StyleError> {
         let scene = ViewedScene::new(document)?;
         let (rows, trouble, message) = (BTreeSet::new(), None, None);
-        let (all, words, panel) = (true, true, true);
-        Ok(Self(Arc::new(Mutex::new(Inner { scene, rows, all, words, trouble, message, stays, panel }))))
+        let (all, words, panel, styles) = (true, true, true, 0);
+        Ok(Self(Arc::new(Mutex::new(Inner { scene, rows, all, styles, words, trouble, message, stays, panel }))))
     }
 
     /// The scene; nobody else has it meanwhile.
@@ -90,6 +92,7 @@ impl Viewed {
         let mut inner = self.lock();
         inner.scene.set_layers(layers)?;
         (inner.all, inner.words) = (true, true);
+        inner.styles += 1;
         Ok(())
     }
 

@@ -10,14 +10,16 @@ use wasm_bindgen::prelude::*;
 
 use super::mailbox::{Mailbox, PageCamera, Request};
 use super::remote_package::{RemotePackage, WorkerDecoder};
-use super::scene_view::{Picked, SceneViewPlugin};
+use super::scene_view::{Picked, SceneViewPlugin, Waters};
 use super::shell::controls::{Clicked, ControlSystems, ControlsPlugin};
 use super::shell::surroundings::{overview, show_city};
 use super::shell::tour::{Tour, TourPlugin};
+use super::shell::water::Water;
 use super::viewed::Viewed;
 use crate::engine::city_material::ObjectFlags;
+use crate::engine::faces::{Faces, add_face};
 use crate::engine::picking::{Pick, pick};
-use crate::engine::tiles::{NO_OBJECT, PartObjects};
+use crate::engine::tiles::{AddedObjects, HeldBytes, NO_OBJECT, PartObjects};
 use crate::engine::{
     CameraView, CityStream, EnginePlugins, EngineSystems, Environment, Flight, ObjectChange, ObjectChanges, Quality,
     SiteCamera, Tier, camera_bundle,
@@ -26,7 +28,8 @@ use crate::formats::Column;
 use crate::geodesy::{Geodetic, SiteFrame};
 use crate::platform::web::WEBGPU;
 use crate::quantity::Timestamp;
-use crate::scenario::SceneForViewers;
+use crate::scenario::{AddedContent, Run, SceneForViewers};
+use crate::sim::Recording;
 use crate::streaming::SessionSettings;
 
 /// What a page says when it mounts a viewer.
@@ -104,6 +107,27 @@ impl Viewer {
     /// answer, with the same number.
     pub fn pick(&self, x: f64, y: f64, number: u32) {
         self.mailbox.ask(Request::Pick { x, y, number });
+    }
+
+    /// Takes one more face (OpenType) for signs that the event `signs` has told of.
+    #[wasm_bindgen(js_name = addFace)]
+    pub fn add_face(&self, bytes: Vec<u8>) {
+        self.mailbox.ask(Request::Face(bytes));
+    }
+
+    /// Draws what the variant of the scene adds, as `/api/scenes/.../added` has it.
+    #[wasm_bindgen(js_name = addObjects)]
+    pub fn add_objects(&self, bytes: &[u8]) -> Result<(), JsError> {
+        self.mailbox.ask(Request::Added(AddedContent::decode(bytes)?));
+        Ok(())
+    }
+
+    /// Draws the water of a simulation that begins at an instant (RFC 3339), as `/api/scenes/.../runs/...` has it.
+    #[wasm_bindgen(js_name = addRun)]
+    pub fn add_run(&self, name: String, start: &str, bytes: Vec<u8>) -> Result<(), JsError> {
+        let (start, recording) = (Timestamp::parse(start)?, Arc::new(Recording::open(bytes.into())?));
+        self.mailbox.ask(Request::Run(Run { name, start, recording }));
+        Ok(())
     }
 
     /// Asks for the picture: the event `screenshot` brings it.
@@ -332,6 +356,7 @@ fn heed_page(
     time: Res<Time<Real>>,
     mut environment: ResMut<Environment>,
     mut wanted: ResMut<Wanted>,
+    mut waters: ResMut<Waters>,
     mut cameras: Query<(Entity, &mut SiteCamera)>,
     mut commands: Commands,
     mut exit: MessageWriter<AppExit>,
@@ -352,6 +377,19 @@ fn heed_page(
             }
             Request::Select(id) => wanted.0 = Some(id),
             Request::Pick { x, y, number } => drop(commands.spawn(PickAt { x, y, number })),
+            Request::Face(bytes) => {
+                commands.queue(|world: &mut World| {
+                    // What is no face changes nothing.
+                    add_face(world, bytes);
+                });
+            }
+            Request::Added(added) => {
+                commands.queue(|world: &mut World| world.resource_mut::<AddedObjects>().set(added));
+            }
+            Request::Run(run) => {
+                commands.spawn(HeldBytes(run.recording.bytes().len() + run.recording.grid().cells() * 8));
+                waters.add(Water::new(run, &stream.site()));
+            }
             Request::Screenshot => drop(commands.spawn(Screenshot::primary_window()).observe(show_picture)),
             Request::Dispose => drop(exit.write(AppExit::Success)),
         }
@@ -380,6 +418,7 @@ fn tell_page(
     mut clicks: MessageReader<Clicked>,
     mut changes: ResMut<ObjectChanges>,
     mut picked: ResMut<Picked>,
+    mut faces: ResMut<Faces>,
     cameras: Query<&SiteCamera>,
     mut frames: Local<u64>,
     mut complete: Local<bool>,
@@ -389,6 +428,10 @@ fn tell_page(
         highlight(&mut changes, clicked.as_ref().map(|clicked| clicked.row));
         listener.tell("pick", &clicked.as_ref().map_or(serde_json::Value::Null, |clicked| told(&stream, clicked)));
         picked.0 = clicked.clone();
+    }
+    let missing: Vec<u32> = faces.bypass_change_detection().take_missing().into_iter().map(u32::from).collect();
+    if !missing.is_empty() {
+        listener.tell("signs", &serde_json::json!(missing));
     }
     for camera in &cameras {
         let in_degrees = || in_degrees(&stream.site(), &camera.view);

@@ -1,6 +1,7 @@
-//! `veduta check`: every problem of a source, package, scene or scenario, with its place.
+//! `veduta check`: every problem of a source, package, scene, scenario or server's configuration, with its place.
 
 use std::collections::BTreeMap;
+use std::io::{BufRead, Read};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -19,29 +20,71 @@ use crate::streaming::ByteSource;
 
 const TILESET: &str = "tileset.json";
 const TERRAIN: &str = "terrain/tileset.json";
+/// Bytes of a first line by which a file is known.
+const MOST_LINE: u64 = 1 << 16;
 
 /// One line of the answer.
 pub struct Problem {
-    error: bool,
+    level: Level,
     text: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Level {
+    Error,
+    Warning,
+    Note,
+}
+
+impl Level {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Note => "note",
+        }
+    }
 }
 
 impl Problem {
     /// What must be mended.
-    pub fn error(text: &str) -> Self {
-        Self { error: true, text: text.to_owned() }
+    pub fn error(text: impl Into<String>) -> Self {
+        Self { level: Level::Error, text: text.into() }
     }
 
     /// What may be meant.
-    pub fn warning(text: &str) -> Self {
-        Self { error: false, text: text.to_owned() }
+    pub fn warning(text: impl Into<String>) -> Self {
+        Self { level: Level::Warning, text: text.into() }
+    }
+
+    /// No problem, but worth knowing.
+    pub fn note(text: impl Into<String>) -> Self {
+        Self { level: Level::Note, text: text.into() }
+    }
+
+    /// Whether it must be mended.
+    pub fn is_error(&self) -> bool {
+        self.level == Level::Error
+    }
+
+    /// What some check says of a source or a tileset.
+    fn of(severity: Severity, text: String) -> Self {
+        match severity {
+            Severity::Error => Self::error(text),
+            Severity::Warning => Self::warning(text),
+            Severity::Note => Self::note(text),
+        }
     }
 }
 
-/// Whether it is called as audit logs are; other lines of JSON are sources.
+/// Whether it is an audit log, by what its first line says; other lines of JSON are sources.
 fn is_audit(path: &Path) -> bool {
-    let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
-    name.starts_with("audit") && name.ends_with(".jsonl")
+    let mut line = String::new();
+    let first =
+        std::fs::File::open(path).map(|file| std::io::BufReader::new(file).take(MOST_LINE).read_line(&mut line));
+    let line: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
+    let called = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("audit.jsonl"));
+    called || (first.is_ok() && ["n", "before", "status"].iter().all(|key| line.get(key).is_some()))
 }
 
 pub fn run(arguments: &CheckArgs) -> Result<ExitCode> {
@@ -51,24 +94,23 @@ pub fn run(arguments: &CheckArgs) -> Result<ExitCode> {
     } else if is_audit(path) {
         serve::check_audit(path)?
     } else if path.extension().is_some_and(|extension| extension == "toml") {
-        document(path)?
+        if serve::is_config(path) { serve::check_config(path)? } else { document(path)? }
     } else if is_recording(path) {
         let damage = read(path).and_then(|recording| facts(&recording)).err();
-        damage.into_iter().map(|error| Problem { error: true, text: format!("{error:#}") }).collect()
+        damage.into_iter().map(|error| Problem::error(format!("{error:#}"))).collect()
     } else {
         source(path)?
     };
-    let errors = problems.iter().filter(|problem| problem.error).count();
+    let errors = problems.iter().filter(|problem| problem.is_error()).count();
+    let warnings = problems.iter().filter(|problem| problem.level == Level::Warning).count();
     if arguments.json {
-        let line =
-            |p: &Problem| serde_json::json!({ "severity": if p.error { "error" } else { "warning" }, "text": p.text });
+        let line = |p: &Problem| serde_json::json!({ "severity": p.level.word(), "text": p.text });
         say!("{}", serde_json::to_string_pretty(&problems.iter().map(line).collect::<Vec<_>>())?);
     } else {
         for problem in &problems {
-            say!("{}: {}", if problem.error { "error" } else { "warning" }, problem.text);
+            say!("{}: {}", problem.level.word(), problem.text);
         }
         let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
-        let warnings = problems.len() - errors;
         say!("{}: {}, {}", path.display(), count(errors, "error"), count(warnings, "warning"));
     }
     Ok(if errors == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -83,7 +125,7 @@ fn package(path: &Path) -> Result<Vec<Problem>> {
     let mut problems = tilesets(&source, has_terrain);
     match city {
         Ok(city) => objects(&city, &mut problems),
-        Err(error) => problems.push(Problem { error: true, text: format!("{error:#}") }),
+        Err(error) => problems.push(Problem::error(format!("{error:#}"))),
     }
     Ok(problems)
 }
@@ -95,36 +137,36 @@ fn tilesets(source: &FolderSource, has_terrain: bool) -> Vec<Problem> {
         found.extend(check_tileset(source, TERRAIN));
         let grid = source.read(HEIGHT_GRID_FILE, None).map_err(|error| error.to_string());
         if let Err(cause) = grid.and_then(|bytes| decode_height_grid(&bytes).map_err(|error| error.to_string())) {
-            problems.push(Problem { error: true, text: format!("{cause}: {HEIGHT_GRID_FILE}") });
+            problems.push(Problem::error(format!("{cause}: {HEIGHT_GRID_FILE}")));
         }
     }
-    problems.extend(found.iter().map(|d| Problem { error: d.severity == Severity::Error, text: d.to_string() }));
+    problems.extend(found.iter().map(|d| Problem::of(d.severity, d.to_string())));
     problems
 }
 
 fn objects(city: &City, problems: &mut Vec<Problem>) {
-    let mut tell = |error: bool, text: String| problems.push(Problem { error, text });
+    let mut tell = |severity: Severity, text: String| problems.push(Problem::of(severity, text));
     let mut classes: BTreeMap<String, u64> = BTreeMap::new();
     for row in 0..city.table().rows() {
         let object = match city.object(row).and_then(|object| city.table().footprint(row).map(|_| object)) {
             Ok(Some(object)) => object,
             Ok(None) => continue,
-            Err(error) => return tell(true, error.to_string()),
+            Err(error) => return tell(Severity::Error, error.to_string()),
         };
         if let Some(parent) = object.parent.as_ref().filter(|parent| city.table().row(parent).is_none()) {
-            tell(false, format!("its parent '{parent}' is not there: {}", object.id));
+            tell(Severity::Warning, format!("its parent '{parent}' is not there: {}", object.id));
         }
         if object.bounds.min.is_nan() || object.bounds.max.is_nan() {
-            tell(true, format!("its box is no number: {}", object.id));
+            tell(Severity::Error, format!("its box is no number: {}", object.id));
         }
         *classes.entry(object.class).or_default() += 1;
     }
     let manifest = city.manifest();
     if classes != manifest.counts || manifest.objects != u64::from(city.table().rows()) {
-        tell(true, "the counts of city.toml are not those of the object table".to_owned());
+        tell(Severity::Error, "the counts of city.toml are not those of the object table".to_owned());
     }
     if let Err(error) = city.query(&Query { text: Some("a".to_owned()), ..Query::default() }) {
-        tell(true, error.to_string());
+        tell(Severity::Error, error.to_string());
     }
 }
 
@@ -134,7 +176,7 @@ fn source(path: &Path) -> Result<Vec<Problem>> {
     let tally = |(code, tally): (&&'static str, &crate::import::Tally)| {
         let examples: Vec<String> = tally.examples.iter().map(ToString::to_string).collect();
         let text = format!("{code}: {} times, such as {}", tally.count, examples.join("; "));
-        Problem { error: tally.severity == Severity::Error, text }
+        Problem::of(tally.severity, text)
     };
     Ok(report.tallies.iter().map(tally).collect())
 }

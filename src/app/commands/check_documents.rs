@@ -8,10 +8,10 @@ use anyhow::{Context, Result};
 
 use super::check::Problem;
 use super::{is_package, open_city};
-use crate::app::documents::{Documents, environment};
+use crate::app::documents::{Documents, environment, read_text};
 use crate::app::feeds::LiveFeeds;
-use crate::app::runs::read;
-use crate::app::stage::Stage;
+use crate::app::runs::{ground_of, partly_on_ground, read};
+use crate::app::stage::{Stage, cameras_nowhere};
 use crate::formats::gltf_model::read_model;
 use crate::live::SourceIndex;
 use crate::package::City;
@@ -22,7 +22,7 @@ use crate::scene::{
 
 /// The problems of a document, as far as they can be told: those of the text, then those against the city, then the rest.
 pub fn document(path: &Path) -> Result<Vec<Problem>> {
-    std::fs::metadata(path).with_context(|| path.display().to_string())?;
+    read_text(path)?;
     let documents = match Documents::open(path) {
         Ok(documents) => documents,
         Err(error) => return Ok(format!("{error:#}").lines().map(Problem::error).collect()),
@@ -34,7 +34,7 @@ pub fn document(path: &Path) -> Result<Vec<Problem>> {
     let cause = match documents.package() {
         Ok(package) if is_package(&package) => return in_city(&documents, &package),
         Ok(package) => format!("no city package is there: {}", package.display()),
-        Err(cause) => return Ok(vec![Problem::error(&format!("{cause:#}"))]),
+        Err(cause) => return Ok(vec![Problem::error(format!("{cause:#}"))]),
     };
     let Some((name, text)) = documents.texts.first() else { return Ok(vec![Problem::error(&cause)]) };
     Ok(told(Some(problem_at(text, name, &["city", "packages"], &cause))))
@@ -80,7 +80,7 @@ fn before_the_first_step(documents: &Documents, city: City) -> Result<Vec<Proble
         let ready = Appearance::compile(&documents.scene).map_err(anyhow::Error::from);
         match ready.and_then(|_| LiveFeeds::check(&documents.scene, &documents.scene_folder, objects)) {
             Ok(live) => unbound(documents, &live, &mut problems),
-            Err(error) => problems.push(Problem::error(&format!("{error:#}: {}", documents.shown))),
+            Err(error) => problems.push(Problem::error(format!("{error:#}: {}", documents.shown))),
         }
         return Ok(problems);
     };
@@ -90,10 +90,17 @@ fn before_the_first_step(documents: &Documents, city: City) -> Result<Vec<Proble
     }
     for (number, variant) in variants.into_iter().enumerate() {
         match Stage::open(documents.clone(), variant) {
-            Ok(stage) if number == 0 => unbound(documents, stage.live(), &mut problems),
-            Ok(_) => {}
+            Ok(stage) => {
+                if number == 0 {
+                    unbound(documents, stage.live(), &mut problems);
+                    grounds(scenario, &stage, &mut problems);
+                }
+                let of_variant = variant.map_or_else(String::new, |name| format!(" in variant '{name}'"));
+                let told = cameras_nowhere(&stage).into_iter().map(|text| format!("{text}{of_variant}"));
+                problems.extend(told.map(Problem::warning));
+            }
             Err(error) => {
-                problems.push(Problem::error(&format!("{error:#}")));
+                problems.push(Problem::error(format!("{error:#}")));
                 break;
             }
         }
@@ -102,9 +109,21 @@ fn before_the_first_step(documents: &Documents, city: City) -> Result<Vec<Proble
     Ok(problems)
 }
 
+/// Simulations that are to run where there is no ground.
+fn grounds(scenario: &ScenarioDocument, stage: &Stage, problems: &mut Vec<Problem>) {
+    for document in scenario.simulations.iter().filter(|simulation| simulation.recording.is_none()) {
+        match ground_of(stage, document) {
+            Ok(ground) => {
+                problems.extend(partly_on_ground(stage, document, &ground).map(Problem::warning));
+            }
+            Err(error) => problems.push(Problem::error(format!("{error:#}"))),
+        }
+    }
+}
+
 /// Files that are read when the play begins: recorded simulations and models.
 fn files(scenario: &ScenarioDocument, folder: &Path, problems: &mut Vec<Problem>) {
-    let mut tell = |outcome: Result<()>| problems.extend(outcome.err().map(|e| Problem::error(&format!("{e:#}"))));
+    let mut tell = |outcome: Result<()>| problems.extend(outcome.err().map(|e| Problem::error(format!("{e:#}"))));
     for file in scenario.simulations.iter().filter_map(|simulation| simulation.recording.as_ref()) {
         tell(read(&folder.join(file)).map(drop));
     }
@@ -133,14 +152,14 @@ fn unbound(documents: &Documents, live: &CityLive, problems: &mut Vec<Problem>) 
                 nowhere.len(),
                 why.words()
             );
-            problems.push(if nowhere.len() == all { Problem::error(&text) } else { Problem::warning(&text) });
+            problems.push(if nowhere.len() == all { Problem::error(text) } else { Problem::warning(text) });
         }
         let tally = live.latest().tallies().get(usize::from(number));
         for (reason, fault) in
             tally.iter().flat_map(|tally| tally.faults.iter()).filter(|(reason, _)| reason.is_of_reading())
         {
             let example = fault.examples.first().map(String::as_str).unwrap_or_default();
-            problems.push(Problem::warning(&format!(
+            problems.push(Problem::warning(format!(
                 "'{name}': {}, {} times, such as {example}",
                 reason.words(),
                 fault.count

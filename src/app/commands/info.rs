@@ -118,18 +118,21 @@ fn print_manifest(manifest: &Manifest) -> Result<()> {
     }
     let levels: Vec<String> = manifest.cim_levels.iter().map(|(level, count)| format!("{level} {count}")).collect();
     say!("  levels     {}", levels.join(", "));
+    say!("  terrain    {}", if manifest.terrain { "yes" } else { "none: objects stand on a plain ground" });
     say!("  attributes");
     for (name, about) in &manifest.attributes {
         say!("    {name}: {} ({} objects)", about.kind, about.filled);
     }
     for source in &manifest.sources {
         say!(
-            "  source     {} by {}, {}, {} objects, {} left out",
+            "  source     {} by {}, {}{}",
             source.name,
             source.importer,
-            source.crs,
-            source.objects,
-            source.skipped
+            if source.crs.is_empty() { "CRS not said" } else { &source.crs },
+            match (source.objects, source.skipped) {
+                (0, 0) => String::new(),
+                (objects, skipped) => format!(", {objects} objects, {skipped} left out"),
+            }
         );
     }
     Ok(())

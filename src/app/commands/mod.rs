@@ -11,6 +11,8 @@ macro_rules! say {
 mod bench;
 mod check;
 mod check_documents;
+#[cfg(feature = "server")]
+mod check_serve;
 pub(super) mod demo;
 mod import;
 mod import_plan;

@@ -12,7 +12,7 @@ use crate::app::documents::Documents;
 use crate::app::losses::{SourceSummary, in_words};
 use crate::app::progress::Bar;
 use crate::app::runs::runs;
-use crate::app::stage::{SharedStage, Stage};
+use crate::app::stage::{SharedStage, Stage, cameras_nowhere};
 use crate::package::PackageSink;
 use crate::platform::{AtomicFolder, Interrupt};
 use crate::quantity::Timestamp;
@@ -50,11 +50,12 @@ struct SimulationSummary {
 }
 
 pub fn run(arguments: &PlayArgs) -> Result<ExitCode> {
-    let documents = Documents::open(&arguments.scene.path)?;
+    let documents = Documents::open(&arguments.path)?;
     if documents.scenario.is_none() {
-        anyhow::bail!("this is no scenario (it names no 'scene'): {}", arguments.scene.path.display());
+        anyhow::bail!("this is no scenario (it names no 'scene'): {}", arguments.path.display());
     }
     let stage = Stage::open(documents, arguments.scene.variant.as_deref())?;
+    cameras_nowhere(&stage).iter().for_each(|text| eprintln!("veduta: {text}"));
     if arguments.headless {
         headless(arguments, stage)?;
     } else {
@@ -175,7 +176,7 @@ impl Written {
         let simulations = simulations.collect();
         let observations = stage.live().latest().counters().applied;
         let sources = stage.losses.summary(stage.live().latest().tallies());
-        let scenario = arguments.scene.path.display().to_string();
+        let scenario = arguments.path.display().to_string();
         let first = stage.scenario.as_ref().and_then(|scenario| scenario.variants.first());
         let variant = arguments.scene.variant.clone().or_else(|| Some(first?.name.clone()));
         let (events, pictures) = (self.log.happenings().len(), self.pictures);

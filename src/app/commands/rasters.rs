@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Cursor;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use glam::DVec3;
 
 use super::import_plan::{Job, hash};
@@ -42,9 +42,14 @@ impl Rasters {
             return Ok(false);
         }
         let bytes = fs::read(path).with_context(|| format!("cannot read {shown}"))?;
+        if bytes.is_empty() {
+            bail!("the file is empty: {shown}");
+        }
         let tiff = GeoTiff::open(Cursor::new(&bytes)).with_context(|| shown.clone())?;
         let stated = tiff.keys.crs().map(|crs| (crs, "its GeoTIFF keys"));
-        let (bands, crs) = (tiff.bands, job.options.settle_crs(stated, &shown)?.map(|(crs, _)| crs));
+        let settled = job.options.settle_crs(stated, &shown)?;
+        let in_words = settled.as_ref().map(|(crs, by)| format!("{crs} ({by})")).unwrap_or_default();
+        let (bands, crs) = (tiff.bands, settled.map(|(crs, _)| crs));
         let importer = if bands < 3 {
             let options = DemOptions { crs, height: Some(job.height_reference()?), vertical_unit_m: None };
             self.dems.push(Dem::from_geotiff(&bytes, &shown, &options)?);
@@ -54,7 +59,8 @@ impl Rasters {
             "image"
         };
         let hash = hash(&LocalFiles::open(path)?, interrupt)?;
-        self.summaries.push(SourceSummary { name, importer: importer.to_owned(), hash, ..SourceSummary::default() });
+        let (importer, crs) = (importer.to_owned(), in_words);
+        self.summaries.push(SourceSummary { name, importer, crs, hash, ..SourceSummary::default() });
         Ok(true)
     }
 
@@ -79,6 +85,7 @@ impl Rasters {
         self.summaries.push(SourceSummary {
             name: name.to_owned(),
             importer: "image".to_owned(),
+            crs: "EPSG:3857 (map tiles)".to_owned(),
             hash: hash(&files, interrupt)?,
             ..SourceSummary::default()
         });

@@ -10,7 +10,7 @@ use super::play::compute_runs;
 use crate::app::cli::RenderArgs;
 use crate::app::documents::Documents;
 use crate::app::scene_picture::{ScenePainter, around, first_view};
-use crate::app::stage::{Course, SharedStage, Stage};
+use crate::app::stage::{SharedStage, Stage};
 use crate::app::stage_view::view_of;
 use crate::engine::CameraView;
 use crate::geodesy::Geodetic;
@@ -24,17 +24,14 @@ use crate::scenario::VariantCity;
 const LIVE_WAIT: Duration = Duration::from_secs(2);
 
 pub fn run(arguments: &RenderArgs) -> Result<ExitCode> {
-    let mut stage = Stage::open(Documents::open(&arguments.scene.path)?, arguments.scene.variant.as_deref())?;
+    let mut stage = Stage::open(Documents::open(&arguments.path)?, arguments.scene.variant.as_deref())?;
     let time = arguments.at.as_deref().map(Timestamp::parse).transpose()?;
-    match (time, &mut stage.course) {
-        (Some(time), _) => stage.seek(time),
-        (None, Course::Live(feeds)) if !feeds.is_empty() => {
-            feeds.settle(LIVE_WAIT, &wall_clock);
-            feeds.troubles().iter().for_each(|trouble| eprintln!("veduta: {trouble}"));
-            stage.tell_losses();
-        }
-        (None, _) => {}
+    if let Some(time) = time {
+        stage.seek(time);
+        tell_where_it_ends(&mut stage, time);
     }
+    stage.settle(LIVE_WAIT, &wall_clock);
+    stage.troubles().iter().for_each(|trouble| eprintln!("veduta: {trouble}"));
     compute_runs(&mut stage, &Interrupt::default())?;
     let selected = arguments.select.as_deref().map(|id| row_of(&stage.objects, id)).transpose()?;
     if let Some(row) = selected.filter(|row| !stage.style(*row).visible) {
@@ -43,7 +40,7 @@ pub fn run(arguments: &RenderArgs) -> Result<ExitCode> {
     }
     let camera = camera_of(&stage, arguments.camera.as_deref(), selected)?;
     let stage = SharedStage::new(stage);
-    let mut painter = ScenePainter::open(&stage, arguments.size, arguments.scene.memory, time)?;
+    let mut painter = ScenePainter::open(&stage, arguments.size, arguments.scene.memory)?;
     painter.select(selected);
     let picture = painter.picture(camera)?;
     picture.save(&arguments.output)?;
@@ -62,13 +59,22 @@ pub fn run(arguments: &RenderArgs) -> Result<ExitCode> {
         stats.adapter
     );
     if stats.tiles == 0 {
-        let path = arguments.scene.path.display();
+        let path = arguments.path.display();
         eprintln!("veduta: nothing of the city is in this picture; 'veduta info' says where it lies: {path}");
     }
     for problem in stats.problems.iter().take(3) {
         eprintln!("veduta: {problem}: {}", stage.lock().package.display());
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A picture of an instant that a play does not have is one of its first or last.
+fn tell_where_it_ends(stage: &mut Stage, time: Timestamp) {
+    let Some(play) = stage.play() else { return };
+    let (start, end, shown) = (play.timeline().start(), play.timeline().end(), play.time());
+    if time < start || time > end {
+        eprintln!("veduta: {time} is outside the play, which goes from {start} to {end}: the picture is of {shown}");
+    }
 }
 
 fn row_of(objects: &VariantCity, id: &str) -> Result<u32> {
@@ -88,7 +94,9 @@ pub fn camera_of(stage: &Stage, text: Option<&str>, selected: Option<u32>) -> Re
     }
     if !text.contains(',') {
         let known: Vec<&str> = stage.scene.cameras.iter().map(|camera| camera.name.as_str()).collect();
-        bail!("no camera is named '{text}'; there are: {}", known.join(", "));
+        let known =
+            if known.is_empty() { "there is none".to_owned() } else { format!("there are: {}", known.join(", ")) };
+        bail!("no camera is named '{text}'; {known}; a place is written LON,LAT,H,HEADING,PITCH");
     }
     let [longitude, latitude, height, heading, pitch] = numbers(text, "LON,LAT,H,HEADING,PITCH")?;
     let place = stage.site().from_geodetic(Geodetic::from_degrees(longitude, latitude, height));

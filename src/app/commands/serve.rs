@@ -12,7 +12,7 @@ use tokio::runtime::{Handle, Runtime};
 use super::check::Problem;
 use super::serve_access;
 use crate::app::cli::ServeArgs;
-use crate::app::documents::{Documents, environment, read_text};
+use crate::app::documents::{Documents, environment};
 use crate::app::serve_pictures;
 use crate::app::serve_stage::ServedStage;
 use crate::app::stage::Stage;
@@ -24,8 +24,10 @@ use crate::service::live::Live;
 use crate::service::{Catalogue, Phase, Published, ServeDocument, Service, read_serve, serve};
 use crate::streaming::ByteSource;
 
+pub use super::check_serve::{check_config, is_config};
+
 /// Where nobody says otherwise: nobody but this machine gets there.
-const LISTEN: &str = "127.0.0.1:8080";
+pub(super) const LISTEN: &str = "127.0.0.1:8080";
 
 pub fn run(arguments: &ServeArgs) -> Result<ExitCode> {
     if arguments.hash_token {
@@ -51,7 +53,11 @@ pub fn run(arguments: &ServeArgs) -> Result<ExitCode> {
     // They are on stage until the end of this function.
     let stages = stages(&document, service.live())?;
     serve_pictures::start(&stages, service.live())?;
-    say!("{}://{}/", if certificate.is_some() { "https" } else { "http" }, address);
+    let scheme = if certificate.is_some() { "https" } else { "http" };
+    match address.ip().is_unspecified() {
+        true => say!("{scheme}://127.0.0.1:{}/ on this machine, and at its other addresses", address.port()),
+        false => say!("{scheme}://{address}/"),
+    }
     runtime.block_on(async {
         if let Some(certificate) = certificate {
             tokio::spawn(serve_access::follow(certificate));
@@ -81,22 +87,27 @@ fn page(arguments: &ServeArgs) -> Result<Option<PathBuf>> {
 pub fn check_audit(path: &Path) -> Result<Vec<Problem>> {
     let lines = RotatingLines::read_all(path).with_context(|| path.display().to_string())?;
     let report = check_chain(lines.iter().map(String::as_str));
-    let told = report.problems.iter().map(|(line, message)| Problem::error(&format!("line {line}: {message}")));
+    let told = report.problems.iter().map(|(line, message)| Problem::error(format!("line {line}: {message}")));
     let lost =
-        (report.lost > 0).then(|| Problem::warning(&format!("{} lines were lost while it was written", report.lost)));
+        (report.lost > 0).then(|| Problem::warning(format!("{} lines were lost while it was written", report.lost)));
     Ok(told.chain(lost).collect())
+}
+
+/// What a `serve.toml` says, with its paths from here.
+pub(super) fn read_config(path: &Path) -> Result<ServeDocument> {
+    let shown = path.display().to_string();
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read the configuration {shown}"))?;
+    let mut document = read_serve(&text, &shown, &environment())?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    for path in document.paths.iter_mut().filter(|path| !is_address(path)) {
+        *path = folder.join(&*path).display().to_string();
+    }
+    Ok(document)
 }
 
 /// What the file says, and the command line over it.
 fn document(arguments: &ServeArgs) -> Result<ServeDocument> {
-    let mut document = ServeDocument::default();
-    if let Some(path) = &arguments.config {
-        document = read_serve(&read_text(path)?, &path.display().to_string(), &environment())?;
-        let folder = path.parent().unwrap_or(Path::new(""));
-        for path in document.paths.iter_mut().filter(|path| !is_address(path)) {
-            *path = folder.join(&*path).display().to_string();
-        }
-    }
+    let mut document = arguments.config.as_deref().map(read_config).transpose()?.unwrap_or_default();
     if !arguments.paths.is_empty() {
         document.paths = arguments.paths.iter().map(|path| path.display().to_string()).collect();
     }
@@ -112,7 +123,7 @@ fn is_address(path: &str) -> bool {
 }
 
 /// Opens what is served, each package under its file's name. What has not changed since stays as it is, open and in memory.
-fn catalogue(document: &ServeDocument, before: &Catalogue, runtime: &Handle) -> Result<Catalogue> {
+pub(super) fn catalogue(document: &ServeDocument, before: &Catalogue, runtime: &Handle) -> Result<Catalogue> {
     let (mut catalogue, mut opened) = (Catalogue::default(), BTreeSet::new());
     for path in &document.paths {
         let (name, files) = if is_address(path) {
@@ -140,7 +151,7 @@ fn catalogue(document: &ServeDocument, before: &Catalogue, runtime: &Handle) -> 
 }
 
 /// What scenes know of objects besides attributes: properties that bindings and events set.
-fn live_names(document: &ServeDocument) -> Result<BTreeSet<String>> {
+pub(super) fn live_names(document: &ServeDocument) -> Result<BTreeSet<String>> {
     let mut names = BTreeSet::new();
     for path in document.paths.iter().map(Path::new).filter(|path| path.is_file()) {
         let documents = Documents::open(path)?;
@@ -155,18 +166,29 @@ fn live_names(document: &ServeDocument) -> Result<BTreeSet<String>> {
     Ok(names)
 }
 
+/// Scenes and scenarios by the names of their files.
+pub(super) fn scenes(document: &ServeDocument) -> Result<BTreeMap<String, &Path>> {
+    let mut scenes = BTreeMap::new();
+    for path in document.paths.iter().map(Path::new).filter(|path| path.is_file()) {
+        let name = name_of(path);
+        if scenes.insert(name.clone(), path).is_some() {
+            bail!("two scenes are called '{name}': {}", path.display());
+        }
+    }
+    Ok(scenes)
+}
+
 /// Puts scenes and scenarios on stage, each under its file's name.
 fn stages(document: &ServeDocument, live: &Live) -> Result<BTreeMap<String, (ServedStage, Documents)>> {
     let mut served = BTreeMap::new();
-    for path in document.paths.iter().map(Path::new).filter(|path| path.is_file()) {
-        let name = name_of(path);
-        if served.contains_key(&name) {
-            bail!("two scenes are called '{name}': {}", path.display());
-        }
+    for (name, path) in scenes(document)? {
         let documents = Documents::open(path)?;
         let stage = Stage::open(documents.clone(), None)?;
         let city = name_of(&documents.package()?);
-        let stage = ServedStage::start(&name, &city, stage, live).context("cannot start a stage's thread")?;
+        let stage = ServedStage::start(&name, &city, stage, live)?;
+        if documents.scenario.as_ref().is_some_and(|scenario| !scenario.simulations.is_empty()) {
+            stage.compute_runs(documents.clone())?;
+        }
         served.insert(name, (stage, documents));
     }
     Ok(served)

@@ -1,7 +1,7 @@
 //! What `veduta serve` opens for who may come in: hashes, the audit log, the certificate; and `--hash-token`.
 
 use std::io::BufRead;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -34,6 +34,20 @@ pub fn renewed(
 ) -> Result<Access> {
     let settings = settings(document, folder, listens, insecure_public)?;
     Ok(before.renewed(AccessSettings { tls: before.tls(), ..settings })?)
+}
+
+/// Fails where nobody could be let in as the document says, on the address that it listens on.
+pub fn check(document: &ServeDocument, folder: &Path, listen: &str) -> Result<()> {
+    let mut addresses = listen.to_socket_addrs().with_context(|| format!("listen = '{listen}'"))?;
+    let address = addresses.next().with_context(|| format!("listen = '{listen}' is no address"))?;
+    Access::new(settings(document, folder, address, false)?, Arc::new(wall_clock), AuditLog::off())?;
+    if let Some(parent) =
+        document.audit.as_ref().and_then(|audit| folder.join(&audit.file).parent().map(Path::to_owned))
+        && !parent.as_os_str().is_empty()
+    {
+        std::fs::metadata(&parent).with_context(|| format!("the folder of the audit log: {}", parent.display()))?;
+    }
+    Ok(())
 }
 
 fn settings(

@@ -18,7 +18,7 @@ use crate::platform::{FolderSource, Interrupt};
 use crate::streaming::SessionSettings;
 
 pub fn run(arguments: &ViewArgs) -> Result<ExitCode> {
-    let stage = Stage::open(Documents::open(&arguments.scene.path)?, arguments.scene.variant.as_deref())?;
+    let stage = Stage::open(Documents::open(&arguments.path)?, arguments.scene.variant.as_deref())?;
     show(stage, arguments.kiosk, arguments.scene.memory, 1.0)?;
     Ok(ExitCode::SUCCESS)
 }

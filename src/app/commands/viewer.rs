@@ -44,7 +44,7 @@ impl Painter {
 }
 
 pub fn painter(stage: &SharedStage, size: (u32, u32), memory_mib: u64) -> Result<Painter> {
-    let mut painter = ScenePainter::open(stage, size, memory_mib, None)?;
+    let mut painter = ScenePainter::open(stage, size, memory_mib)?;
     if let Some(camera) = first_view(&stage.lock()) {
         painter.look(camera);
     }
@@ -65,7 +65,7 @@ pub fn show_demo(arguments: &DemoArgs, documents: Documents) -> Result<()> {
     let streams = stage.live().latest().slot_count();
     let raised = stage.live().alarms().raised().count();
     let stage = SharedStage::new(stage);
-    let mut painter = ScenePainter::open(&stage, (1280, 720), 1024, None)?;
+    let mut painter = ScenePainter::open(&stage, (1280, 720), 1024)?;
     painter.picture(camera)?.save(&picture)?;
     let stats = painter.stats();
     say!(

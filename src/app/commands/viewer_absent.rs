@@ -13,11 +13,11 @@ pub fn render(arguments: &RenderArgs) -> Result<ExitCode> {
 }
 
 pub fn view(arguments: &ViewArgs) -> Result<ExitCode> {
-    bail!("this build has no viewer (feature 'viewer'): {}", arguments.scene.path.display())
+    bail!("this build has no viewer (feature 'viewer'): {}", arguments.path.display())
 }
 
 pub fn play(arguments: &PlayArgs, _stage: Stage) -> Result<()> {
-    bail!("this build has no viewer (feature 'viewer'), only --headless: {}", arguments.scene.path.display())
+    bail!("this build has no viewer (feature 'viewer'), only --headless: {}", arguments.path.display())
 }
 
 /// The package is there; nothing shows it.

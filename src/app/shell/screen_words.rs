@@ -100,7 +100,8 @@ pub fn alarm_lines(mut raised: Vec<(Timestamp, String, scene::Severity)>, down: 
 /// Where a play stands; `text` is the time by the city's clocks, `speed` is `None` while it is paused.
 pub fn time_bar(text: String, time: Timestamp, [start, end]: [Timestamp; 2], speed: Option<f64>) -> TimeBar {
     let fraction = time.seconds_since(start) / end.seconds_since(start);
-    TimeBar { text, fraction: fraction as f32, speed: speed.map_or_else(String::new, |speed| format!("{speed}x")) }
+    let pace = speed.map_or_else(|| "paused".to_owned(), |speed| format!("{speed}x"));
+    TimeBar { text, fraction: fraction as f32, pace, playing: speed.is_some() }
 }
 
 /// Date and time of clocks that are ahead of UTC by so many seconds.

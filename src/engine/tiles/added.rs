@@ -1,42 +1,26 @@
 //! Objects that no tile holds: what the variant of a scenario adds to the city. Drawn, picked and styled as those of tiles.
 
-use std::sync::Arc;
-
 use bevy::prelude::*;
-use glam::DAffine3;
 
 use super::HeldBytes;
-use super::decode::PartObjects;
-use crate::engine::city_material::{CityAssets, ObjectLook, mesh_box, mesh_gpu_bytes};
-use crate::formats::FeatureTable;
-use crate::geometry;
-
-/// One object, or a part of it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct AddedPart {
-    /// Its row, after those of the package.
-    pub row: u32,
-    /// Triangles; all feature ids are 0.
-    pub mesh: geometry::Mesh,
-    /// How it looks when nothing is said about it.
-    pub look: ObjectLook,
-    /// From the mesh to the site.
-    pub site_from_content: DAffine3,
-}
+use super::decode::with_looks;
+use super::upload;
+use crate::engine::city_material::{CityAssets, ObjectFlags};
+use crate::scenario::AddedContent;
 
 /// The added objects of a city.
 #[derive(Resource, Debug, Default)]
 pub struct AddedObjects {
-    parts: Vec<AddedPart>,
+    contents: Vec<AddedContent>,
     entities: Vec<Entity>,
     changed: bool,
 }
 
 impl AddedObjects {
     /// Replaces all of them.
-    pub fn set(&mut self, parts: Vec<AddedPart>) {
-        self.changed |= self.parts != parts;
-        self.parts = parts;
+    pub fn set(&mut self, contents: Vec<AddedContent>) {
+        self.changed |= self.contents != contents;
+        self.contents = contents;
     }
 }
 
@@ -44,23 +28,27 @@ pub(super) fn draw_added(mut added: ResMut<AddedObjects>, mut assets: CityAssets
     if !added.changed {
         return;
     }
-    let AddedObjects { parts, entities, changed } = added.bypass_change_detection();
+    let AddedObjects { contents, entities, changed } = added.bypass_change_detection();
     *changed = false;
     entities.drain(..).for_each(|entity| assets.commands.entity(entity).despawn());
-    for part in parts.iter() {
-        let (bounds, looks) = (mesh_box(&part.mesh), vec![part.look]);
-        let entity = assets.spawn(&part.mesh, looks.clone(), None, part.site_from_content);
-        let held = HeldBytes(part.mesh.bytes() + mesh_gpu_bytes(&part.mesh));
-        let objects = PartObjects {
-            features: Arc::new(FeatureTable::default()),
-            low: bounds.min().into(),
-            high: bounds.max().into(),
-            rows: Arc::new(vec![part.row]),
-            plain: Arc::new(looks),
-            mesh: Arc::new(part.mesh.clone()),
-            site_from_content: part.site_from_content,
-        };
-        assets.commands.entity(entity).insert((objects, held));
-        entities.push(entity);
+    for AddedContent { content, site_from_content, color } in contents.iter() {
+        let mut tile = with_looks(content.clone(), *site_from_content, false);
+        for look in tile.parts.iter_mut().flat_map(|part| &mut part.looks) {
+            match *color {
+                Some([r, g, b]) => look.color = [r, g, b, 255],
+                None => {
+                    look.color = [255, 255, 255, 0];
+                    look.flags = look.flags.without(ObjectFlags::FACADE);
+                }
+            }
+        }
+        let held = HeldBytes(tile.resident_bytes() as usize);
+        let parts = upload(tile, &mut assets);
+        // They are always shown.
+        for part in &parts {
+            assets.commands.entity(*part).insert(Visibility::Inherited);
+        }
+        entities.extend(parts);
+        entities.push(assets.commands.spawn(held).id());
     }
 }

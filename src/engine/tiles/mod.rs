@@ -12,7 +12,7 @@ mod style;
 mod tasks;
 mod tileset;
 
-pub use added::{AddedObjects, AddedPart};
+pub use added::AddedObjects;
 pub use decode::{NO_OBJECT, PartObjects};
 pub use ground::plain_ground;
 pub use style::{DrawnObject, ObjectChange, ObjectChanges, ObjectLooks};

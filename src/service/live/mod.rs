@@ -14,6 +14,7 @@
 
 mod answers;
 mod audience;
+mod besides;
 mod board;
 mod pictures;
 mod playing;
@@ -45,6 +46,7 @@ use super::{Metrics, Problem, ProblemKind, Served, Service};
 use crate::platform::monotonic_now;
 use crate::quantity::Timestamp;
 use crate::scenario::SceneForViewers;
+use crate::sim::Recording;
 
 /// Orders that wait for a stage at most.
 const MOST_ORDERS: usize = 32;
@@ -133,6 +135,8 @@ pub struct LiveCounters {
     pub left_out: Counter,
     /// Clients left because they did not answer or sent what is not understood.
     pub dropped: Counter,
+    /// Observations of connections that wait to be applied.
+    pub inbox: Gauge,
     /// Orders to plays.
     pub orders: Counter,
 }
@@ -154,6 +158,7 @@ impl LiveCounters {
             "Clients left because they did not answer or made no sense",
             self.dropped.clone(),
         );
+        metrics.register("live_inbox", "Observations that wait to be applied", self.inbox.clone());
         metrics.register("live_orders", "Orders to plays", self.orders.clone());
     }
 }
@@ -173,6 +178,8 @@ pub struct SceneChannel {
     changes: Counter,
     orders: SyncSender<PlayOrder>,
     about: SceneAbout,
+    /// Recordings of its simulations by name, as soon as they are there; `None` where there will be none.
+    runs: RwLock<BTreeMap<String, Option<Arc<Recording>>>>,
 }
 
 /// What is told of a scene in lists.
@@ -186,6 +193,8 @@ pub struct SceneAbout {
     pub variant: Option<String>,
     /// The scene as a viewer elsewhere draws it.
     pub for_viewers: SceneForViewers,
+    /// What its variant adds, encoded; empty where that is nothing.
+    pub added: Arc<[u8]>,
     /// What it is made of; without it the scene is only for those who see everything.
     pub parts: Option<Arc<SceneParts>>,
 }
@@ -225,6 +234,16 @@ impl SceneChannel {
         });
     }
 
+    /// Hands over the recording of a simulation, or says that there will be none.
+    pub fn add_run(&self, name: &str, recording: Option<Arc<Recording>>) {
+        self.runs.write().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), recording);
+    }
+
+    /// The recording of a simulation; `None` while it is being computed, `Some(None)` where there will be none.
+    fn run(&self, name: &str) -> Option<Option<Arc<Recording>>> {
+        self.runs.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
     /// Looks at the board; keep it short, the publisher waits.
     pub fn read<T>(&self, look: impl FnOnce(&Board) -> T) -> T {
         look(&self.board.read().unwrap_or_else(PoisonError::into_inner))
@@ -260,6 +279,7 @@ impl Live {
             changes: self.counters.changes.clone(),
             orders,
             about,
+            runs: RwLock::default(),
         });
         self.scenes.write().unwrap_or_else(PoisonError::into_inner).insert(name, channel.clone());
         (channel, receiver)
@@ -346,6 +366,7 @@ impl Drop for Seat {
 pub(super) fn router() -> OpenApiRouter<Service> {
     socket::router()
         .merge(answers::router())
+        .merge(besides::router())
         .merge(playing::router())
         .merge(screens::router())
         .merge(pictures::router())

@@ -285,6 +285,9 @@ impl Sight {
             bindings: bindings.collect(),
             cameras: cameras.cloned().collect(),
             removed: whole.removed.iter().filter(|id| !self.withholds(id)).cloned().collect(),
+            // Water goes around what is withheld, and what is added is in no package.
+            added: None,
+            runs: Vec::new(),
             ..whole.clone()
         };
         let is_shown = |name: &String| self.hello.indicators.iter().any(|(known, ..)| known == name);
