@@ -9,7 +9,7 @@ demo:
 # The browser's programs are built beside the native tests: their linker uses one core.
 test: lint
 	scripts/build-web.sh & web=$$!; cargo test --release --locked; native=$$?; wait $$web && exit $$native
-	cd tests/node && node --test --test-concurrency=1 types.test.mjs viewer.test.mjs
+	cd tests/node && node --test --test-concurrency=1 types.test.mjs embed.test.mjs viewer.test.mjs
 
 # Formatting, lints as errors in every supported combination of features, and the core for the browser.
 lint:
