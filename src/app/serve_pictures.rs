@@ -120,9 +120,9 @@ impl Subject {
             Some(own) => own,
             None => {
                 let mut stage = Stage::open(self.documents.clone(), None).map_err(|error| failed(&error))?;
-                // Those of what is served are being computed, where they are not there yet.
+                // Those of what is served, where all of them are there by now.
                 stage.runs.clone_from(&self.served.lock().runs);
-                if stage.runs.is_empty() {
+                if stage.scenario.as_ref().is_some_and(|scenario| stage.runs.len() < scenario.simulations.len()) {
                     compute_runs(&mut stage, &Interrupt::default()).map_err(|error| failed(&error))?;
                 }
                 SharedStage::new(stage)

@@ -190,13 +190,8 @@ impl Recording {
     }
 
     /// The bytes of the file.
-    pub fn bytes(&self) -> &[u8] {
+    pub fn bytes(&self) -> &Arc<[u8]> {
         &self.bytes
-    }
-
-    /// The same, shared.
-    pub fn shared_bytes(&self) -> Arc<[u8]> {
-        self.bytes.clone()
     }
 
     /// Times of the frames, seconds after the start, rising.

@@ -72,7 +72,7 @@ async fn run(
     let listed = seen.document().runs.iter().any(|listed| listed.name == run);
     match seen.channel.run(&run) {
         Some(Some(recording)) => {
-            Ok(([(header::CONTENT_TYPE, BYTES)], Bytes::from_owner(recording.shared_bytes())).into_response())
+            Ok(([(header::CONTENT_TYPE, BYTES)], Bytes::from_owner(recording.bytes().clone())).into_response())
         }
         None if listed => {
             let headers = [(header::CONTENT_TYPE, BYTES), (header::RETRY_AFTER, AGAIN_S)];
