@@ -18,6 +18,19 @@ pub enum Value {
     Text(String),
 }
 
+/// As JSON has it: numbers that are none there become null.
+impl From<&Value> for serde_json::Value {
+    fn from(value: &Value) -> Self {
+        match value {
+            Value::Null => Self::Null,
+            Value::Bool(truth) => (*truth).into(),
+            Value::Int(number) => (*number).into(),
+            Value::Float(number) => (*number).into(),
+            Value::Text(text) => text.as_str().into(),
+        }
+    }
+}
+
 impl Value {
     /// The number this is, if it is one.
     pub fn number(&self) -> Option<f64> {

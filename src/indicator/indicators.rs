@@ -26,6 +26,18 @@ pub enum IndicatorState {
     Critical,
 }
 
+impl IndicatorState {
+    /// The word for it in answers and logs.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Normal => "normal",
+            Self::Warning => "warning",
+            Self::Critical => "critical",
+        }
+    }
+}
+
 /// One figure.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct IndicatorValue<'i> {

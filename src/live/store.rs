@@ -38,6 +38,19 @@ pub enum ValueState {
     Fresh,
 }
 
+impl ValueState {
+    /// The word for it in answers and logs.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Stale => "stale",
+            Self::Suspect => "suspect",
+            Self::OutOfRange => "out_of_range",
+            Self::Fresh => "fresh",
+        }
+    }
+}
+
 /// The latest observation of a property.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LatestValue {

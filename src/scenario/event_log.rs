@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::{Map, json};
 
 use super::timeline::Action;
-use crate::indicator::{IndicatorState, IndicatorValue};
+use crate::indicator::IndicatorValue;
 use crate::quantity::Timestamp;
 use crate::scene::Severity;
 
@@ -45,15 +45,6 @@ pub enum HappeningKind {
     },
 }
 
-fn severity_word(severity: Severity) -> String {
-    match severity {
-        Severity::Info => "info",
-        Severity::Warning => "warning",
-        Severity::Critical => "critical",
-    }
-    .to_owned()
-}
-
 impl HappeningKind {
     /// The columns after the time: kind, object, property, value, severity, text; empty where it has none.
     pub(super) fn row(&self) -> [String; 6] {
@@ -70,7 +61,7 @@ impl HappeningKind {
             Self::Event(Action::Close(object)) => row("close", object, "", none(), none(), ""),
             Self::Event(Action::Open(object)) => row("open", object, "", none(), none(), ""),
             Self::Event(Action::Alarm { object, message, severity }) => {
-                row("alarm", object, "", none(), severity_word(*severity), message)
+                row("alarm", object, "", none(), severity.word().to_owned(), message)
             }
             Self::Event(Action::Camera { camera, flight_s }) => {
                 row("camera", "", "flight_s", flight_s.to_string(), none(), camera)
@@ -80,7 +71,7 @@ impl HappeningKind {
             }
             Self::Event(Action::Message { text, .. }) => row("message", "", "", none(), none(), text),
             Self::AlarmRaised { alarm, object, severity, message, value } => {
-                row("alarm_raised", object, alarm, value.to_string(), severity_word(*severity), message)
+                row("alarm_raised", object, alarm, value.to_string(), severity.word().to_owned(), message)
             }
             Self::AlarmCleared { alarm, object } => row("alarm_cleared", object, alarm, none(), none(), ""),
         }
@@ -144,7 +135,7 @@ impl IndicatorTable {
         for (figure, object) in figures {
             let value = figure.value.map_or_else(String::new, |value| value.to_string());
             let unit = figure.indicator.unit.as_deref().unwrap_or_default();
-            let cells = [&time, figure.indicator.name.as_str(), object, &value, unit, state_word(figure.state)];
+            let cells = [&time, figure.indicator.name.as_str(), object, &value, unit, figure.state.word()];
             self.0.push_str(&csv_line(cells.into_iter()));
         }
     }
@@ -152,15 +143,6 @@ impl IndicatorTable {
     /// CSV (RFC 4180) with a header line.
     pub fn csv(&self) -> String {
         csv_line(["time", "indicator", "object", "value", "unit", "state"].into_iter()) + &self.0
-    }
-}
-
-fn state_word(state: IndicatorState) -> &'static str {
-    match state {
-        IndicatorState::Unknown => "unknown",
-        IndicatorState::Normal => "normal",
-        IndicatorState::Warning => "warning",
-        IndicatorState::Critical => "critical",
     }
 }
 
@@ -175,6 +157,7 @@ fn csv_line<'c>(cells: impl Iterator<Item = &'c str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::indicator::IndicatorState;
     use crate::scene::IndicatorDocument;
 
     #[test]

@@ -395,6 +395,17 @@ pub enum Severity {
     Critical,
 }
 
+impl Severity {
+    /// The word for it in answers and logs.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Critical => "critical",
+        }
+    }
+}
+
 /// `[[camera]]`: a named view. With `object` or `target` it looks at that from `distance_m`; otherwise it stands at `place`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -11,10 +11,9 @@ use super::shell::controls::on_screen_s;
 use super::shell::screen_words::change_of;
 use crate::city::Value;
 use crate::engine::{DrawnObject, ObjectChange, ObjectLooks};
-use crate::indicator::IndicatorState;
 use crate::scenario::wire::{LiveMessage, ScreenOrder, Update, WireError};
 use crate::scenario::{SceneForViewers, ViewedScene};
-use crate::scene::{LayerDocument, Severity, StyleError};
+use crate::scene::{LayerDocument, StyleError};
 
 /// Changed values that one event tells a page at most; the picture shows all.
 const MOST_VALUES_TOLD: usize = 1000;
@@ -152,29 +151,18 @@ impl Inner {
         let hello = &self.scene.mirror().hello;
         let figure = |figure: &crate::scenario::wire::Figure| {
             let (name, title, unit) = hello.indicators.get(usize::from(figure.indicator))?;
-            let state = match figure.state {
-                IndicatorState::Unknown => "unknown",
-                IndicatorState::Normal => "normal",
-                IndicatorState::Warning => "warning",
-                IndicatorState::Critical => "critical",
-            };
             Some(json!({"indicator": name, "title": title, "unit": unit, "row": figure.row, "value": figure.value,
-                "state": state}))
+                "state": figure.state.word()}))
         };
         let value = |value: &crate::scenario::wire::LiveValueOf| {
             let (property, unit) = hello.properties.get(usize::from(value.property))?;
-            let own = value.own.as_ref().map(|own| plain(&own.value));
+            let own = value.own.as_ref().map(|own| Json::from(&own.value));
             let worth = own.or(value.rolled_up.map(Json::from))?;
             Some(json!({"row": value.row, "property": property, "unit": unit, "value": worth}))
         };
         let alarm = |alarm: &crate::scenario::wire::Alarm| {
-            let severity = match alarm.severity {
-                Severity::Info => "info",
-                Severity::Warning => "warning",
-                Severity::Critical => "critical",
-            };
             json!({"alarm": alarm.name, "object": alarm.object, "row": alarm.row, "raised": alarm.raised,
-                "severity": severity, "message": alarm.message})
+                "severity": alarm.severity.word(), "message": alarm.message})
         };
         let play = update.play.map(|play| {
             json!({"time": play.time.to_string(), "start": play.start.to_string(), "end": play.end.to_string(),
@@ -199,14 +187,4 @@ impl ObjectLooks for Viewed {
 /// An attribute of an object, as its tile tells it.
 pub fn attribute(object: &DrawnObject<'_>, name: &str) -> Value {
     object.features.column(name).map_or(Value::Null, |column| column.value(object.feature))
-}
-
-fn plain(value: &Value) -> Json {
-    match value {
-        Value::Null => Json::Null,
-        Value::Bool(value) => (*value).into(),
-        Value::Int(value) => (*value).into(),
-        Value::Float(value) => (*value).into(),
-        Value::Text(text) => text.as_str().into(),
-    }
 }

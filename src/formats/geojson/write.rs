@@ -3,7 +3,6 @@
 use glam::{DVec2, DVec3};
 use serde_json::{Map, Value as Json, json};
 
-use crate::city::Value;
 use crate::geodesy::SitePoint;
 use crate::package::{City, PackageError, StoredObject};
 
@@ -18,18 +17,7 @@ pub fn degrees(city: &City, place_in_site: DVec3) -> [f64; 3] {
 
 /// The attributes that an object has, by name.
 pub fn attributes(object: &StoredObject) -> Map<String, Json> {
-    object.attributes.iter().map(|(name, value)| (name.clone(), json_value(value))).collect()
-}
-
-/// Numbers that are none in JSON become null.
-fn json_value(value: &Value) -> Json {
-    match value {
-        Value::Null => Json::Null,
-        Value::Bool(truth) => json!(truth),
-        Value::Int(number) => json!(number),
-        Value::Float(number) => json!(number),
-        Value::Text(text) => json!(text),
-    }
+    object.attributes.iter().map(|(name, value)| (name.clone(), value.into())).collect()
 }
 
 /// The attributes, and `class`, `name` and `parent`.

@@ -8,7 +8,6 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::text::{figure_word, severity_word};
 use super::{Audience, Fact, SeenScene};
 use crate::scenario::SceneForViewers;
 use crate::service::parameters::{Asked, Named, Nothing};
@@ -72,7 +71,7 @@ async fn indicators(
         let entry = |figure: &crate::scenario::wire::Figure| {
             let (indicator, title, unit) = board.hello().indicators.get(usize::from(figure.indicator))?.clone();
             let object = figure.row.map(|row| board.about(row).map(|about| about.id.clone()).unwrap_or_default());
-            Some(FigureEntry { indicator, title, unit, object, value: figure.value, state: figure_word(figure.state) })
+            Some(FigureEntry { indicator, title, unit, object, value: figure.value, state: figure.state.word() })
         };
         figures.filter_map(entry).collect()
     })))
@@ -113,7 +112,7 @@ async fn alarms(
         let entry = |alarm: &crate::scenario::wire::Alarm| AlarmEntry {
             alarm: alarm.name.clone(),
             object: alarm.object.clone(),
-            severity: severity_word(alarm.severity),
+            severity: alarm.severity.word(),
             message: alarm.message.clone(),
             since: alarm.since.to_string(),
             value: alarm.value,

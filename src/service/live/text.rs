@@ -4,11 +4,8 @@ use serde_json::{Map, Value as Json, json};
 
 use super::board::Board;
 use super::sight::Sight;
-use crate::city::Value;
-use crate::indicator::IndicatorState;
 use crate::live::ValueState;
 use crate::scenario::wire::{Alarm, Figure, Hello, LiveMessage, LiveValueOf, Play, Staging, Told, Update};
-use crate::scene::Severity;
 
 /// What gives names to the numbers of an update.
 #[derive(Clone, Copy)]
@@ -80,16 +77,6 @@ fn update_json(update: &Update, names: Names<'_>) -> Json {
     Json::Object(out)
 }
 
-fn plain(value: &Value) -> Json {
-    match value {
-        Value::Null => Json::Null,
-        Value::Bool(truth) => (*truth).into(),
-        Value::Int(number) => (*number).into(),
-        Value::Float(number) => (*number).into(),
-        Value::Text(text) => text.as_str().into(),
-    }
-}
-
 fn value_json(value: &LiveValueOf, names: Names<'_>) -> Json {
     let property = names.hello().and_then(|hello| hello.properties.get(usize::from(value.property)));
     let mut out = Map::new();
@@ -97,8 +84,8 @@ fn value_json(value: &LiveValueOf, names: Names<'_>) -> Json {
     out.insert("row".to_owned(), value.row.into());
     out.insert("property".to_owned(), property.map(|(name, _)| name.as_str()).into());
     if let Some(own) = &value.own {
-        out.insert("state".to_owned(), state_word(own.state).into());
-        out.insert("value".to_owned(), plain(&own.value));
+        out.insert("state".to_owned(), own.state.word().into());
+        out.insert("value".to_owned(), Json::from(&own.value));
         if own.state != ValueState::Missing {
             out.insert("time".to_owned(), own.time.to_string().into());
         }
@@ -114,14 +101,14 @@ fn figure_json(figure: &Figure, names: Names<'_>) -> Json {
     let object = figure.row.and_then(|row| names.object(row));
     json!({
         "indicator": indicator.map(|(name, ..)| name), "object": object, "row": figure.row,
-        "value": figure.value, "state": figure_word(figure.state),
+        "value": figure.value, "state": figure.state.word(),
     })
 }
 
 fn alarm_json(alarm: &Alarm) -> Json {
     json!({
         "alarm": alarm.name, "object": alarm.object, "row": alarm.row, "raised": alarm.raised,
-        "severity": severity_word(alarm.severity), "message": alarm.message, "since": alarm.since.to_string(),
+        "severity": alarm.severity.word(), "message": alarm.message, "since": alarm.since.to_string(),
         "value": alarm.value,
     })
 }
@@ -135,7 +122,7 @@ fn play_json(play: &Play) -> Json {
 
 fn staging_json(staging: &Staging) -> Json {
     let set = staging.attributes.iter();
-    let set = set.map(|(object, name, value)| json!({"object": object, "attribute": name, "value": plain(value)}));
+    let set = set.map(|(object, name, value)| json!({"object": object, "attribute": name, "value": Json::from(value)}));
     let camera = staging.camera.as_ref();
     let camera = camera.map(|(camera, since, s)| json!({"camera": camera, "since": since.to_string(), "flight_s": s}));
     json!({
@@ -151,33 +138,4 @@ fn told_json(told: &Told) -> Json {
         out.insert((*name).to_owned(), text.as_str().into());
     }
     Json::Object(out)
-}
-
-fn state_word(state: ValueState) -> &'static str {
-    match state {
-        ValueState::Missing => "missing",
-        ValueState::Stale => "stale",
-        ValueState::Suspect => "suspect",
-        ValueState::OutOfRange => "out_of_range",
-        ValueState::Fresh => "fresh",
-    }
-}
-
-/// A figure's state in a word.
-pub(super) fn figure_word(state: IndicatorState) -> &'static str {
-    match state {
-        IndicatorState::Unknown => "unknown",
-        IndicatorState::Normal => "normal",
-        IndicatorState::Warning => "warning",
-        IndicatorState::Critical => "critical",
-    }
-}
-
-/// A severity in a word.
-pub(super) fn severity_word(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Info => "info",
-        Severity::Warning => "warning",
-        Severity::Critical => "critical",
-    }
 }
