@@ -71,12 +71,18 @@ pub struct AtomicFolder {
 }
 
 impl AtomicFolder {
-    /// Begins a folder that shall stand at `target`, which may exist and stays untouched until `commit`.
-    pub fn create(target: &Path) -> Result<Self, SinkError> {
+    /// Begins a folder that shall stand at `target`, which may exist and stays untouched until `commit`. Only an empty folder or
+    /// one of the same kind, which is known by its file `mark`, is replaced: what else is there is somebody's own.
+    pub fn create(target: &Path, mark: &str) -> Result<Self, SinkError> {
         let target = std::path::absolute(target).map_err(|e| refused(&e, target))?;
         let (Some(parent), Some(name)) = (target.parent(), target.file_name()) else {
             return Err(SinkError { cause: "not a folder's name".to_owned(), name: target.display().to_string() });
         };
+        if !may_be_replaced(&target, mark).map_err(|e| refused(&e, &target))? {
+            let cause =
+                format!("something else is there (a folder without '{mark}'), and is not replaced; name another place");
+            return Err(SinkError { cause, name: target.display().to_string() });
+        }
         fs::create_dir_all(parent).map_err(|e| refused(&e, parent))?;
         let beside = |end: &str| parent.join(format!(".{}.{end}", name.to_string_lossy()));
         let (partial, old, lock) = (beside("partial"), beside("old"), beside("lock"));
@@ -123,6 +129,14 @@ impl AtomicFolder {
         }
         Ok(())
     }
+}
+
+/// Whether nothing would be lost but an earlier result: where nothing is, or an empty folder, or one with this file.
+fn may_be_replaced(target: &Path, mark: &str) -> std::io::Result<bool> {
+    if target.join(mark).is_file() || !target.try_exists()? {
+        return Ok(true);
+    }
+    Ok(target.is_dir() && fs::read_dir(target)?.next().is_none())
 }
 
 fn sync_folder(path: &Path) -> Result<(), SinkError> {

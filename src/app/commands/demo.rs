@@ -62,7 +62,7 @@ fn cache() -> Result<PathBuf> {
 /// Makes the demo city's package.
 fn make(seed: u64, size: DemoSize, path: &Path) -> Result<Manifest> {
     let city = DemoCity::new(seed, size);
-    let mut sink = AtomicFolder::create(path)?;
+    let mut sink = AtomicFolder::create(path, Manifest::NAME)?;
     let mut objects = Vec::new();
     city.for_each(&mut |object| objects.push(object));
     let source = SourceSummary {

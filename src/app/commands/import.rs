@@ -43,7 +43,7 @@ pub fn run(arguments: &ImportArgs) -> Result<ExitCode> {
     }
     let begin = Instant::now();
     // Begun first: a folder that cannot be written is known before an hour of reading.
-    let mut folder = AtomicFolder::create(&arguments.output)?;
+    let mut folder = AtomicFolder::create(&arguments.output, Manifest::NAME)?;
     let mut rasters = Rasters::default();
     let mut reads = Vec::new();
     for job in &plan.jobs {

@@ -21,6 +21,9 @@ use crate::scenario::{EventLog, IndicatorTable};
 /// Pictures of a play whose scenario does not say how often.
 const PICTURES: f64 = 24.0;
 
+/// The file by which a folder of a play is known.
+const SUMMARY: &str = "play.json";
+
 /// What came of a play without a window: `play.json`.
 #[derive(Debug, Serialize)]
 struct Summary {
@@ -67,7 +70,7 @@ pub fn run(arguments: &PlayArgs) -> Result<ExitCode> {
 fn headless(arguments: &PlayArgs, mut stage: Stage) -> Result<()> {
     let begin = Instant::now();
     let folder = arguments.out.as_deref().context("--headless needs --out DIR")?;
-    let mut sink = AtomicFolder::create(folder)?;
+    let mut sink = AtomicFolder::create(folder, SUMMARY)?;
     let interrupt = Interrupt::on_signals().map_err(anyhow::Error::msg)?;
     compute_runs(&mut stage, &interrupt)?;
     let pictures = pictures(&mut stage, arguments.speed);
@@ -92,7 +95,7 @@ fn headless(arguments: &PlayArgs, mut stage: Stage) -> Result<()> {
     sink.write("events.jsonl", written.log.json_lines().as_bytes())?;
     sink.write("events.csv", written.log.csv().as_bytes())?;
     sink.write("indicators.csv", written.figures.csv().as_bytes())?;
-    sink.write("play.json", (serde_json::to_string_pretty(&summary)? + "\n").as_bytes())?;
+    sink.write(SUMMARY, (serde_json::to_string_pretty(&summary)? + "\n").as_bytes())?;
     sink.commit()?;
     say!(
         "{}: {} pictures, {} events, {} observations, state {} after {} steps, in {:.1} s",
