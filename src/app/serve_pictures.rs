@@ -1,6 +1,7 @@
 //! Pictures for a server: one thread draws them, one after the other.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use anyhow::Result;
@@ -8,9 +9,8 @@ use tokio::sync::oneshot;
 
 use super::commands::play::compute_runs;
 use super::commands::render::camera_of;
-use super::documents::Documents;
+use super::commands::serve_stages::{StagedScene, Stages};
 use super::scene_picture::ScenePainter;
-use super::serve_stage::ServedStage;
 use super::stage::{Course, SharedStage, Stage};
 use crate::platform::Interrupt;
 use crate::quantity::Timestamp;
@@ -32,10 +32,9 @@ impl Painter for Queue {
     }
 }
 
-/// What pictures are drawn of: the served stage, and the documents to play it apart from what everybody sees.
+/// What pictures are drawn of: the scene as it is served, and a play apart from what everybody sees.
 struct Subject {
-    served: SharedStage,
-    documents: Documents,
+    scene: Arc<StagedScene>,
     /// A play of its own, that goes where a picture wants it.
     own: Option<SharedStage>,
 }
@@ -48,28 +47,32 @@ struct Studio {
 }
 
 /// Draws pictures of stages for a server until that ends.
-pub fn start(stages: &BTreeMap<String, (ServedStage, Documents)>, live: &Live) -> Result<()> {
-    let subject = |(served, documents): &(ServedStage, Documents)| {
-        let (served, documents) = (served.stage.clone(), documents.clone());
-        Subject { served, documents, own: None }
-    };
-    let mut subjects: BTreeMap<String, Subject> =
-        stages.iter().map(|(name, stage)| (name.clone(), subject(stage))).collect();
+pub fn start(stages: Stages, live: &Live) -> Result<()> {
     let (sender, requests) = sync_channel(MOST_WAITING);
-    std::thread::Builder::new().name("pictures".to_owned()).spawn(move || draw_all(&mut subjects, &requests))?;
+    std::thread::Builder::new().name("pictures".to_owned()).spawn(move || draw_all(&stages, &requests))?;
     live.set_painter(Box::new(Queue(sender)));
     Ok(())
 }
 
-fn draw_all(subjects: &mut BTreeMap<String, Subject>, requests: &Receiver<(PictureRequest, Answer)>) {
-    let mut studio = None;
+fn draw_all(stages: &Stages, requests: &Receiver<(PictureRequest, Answer)>) {
+    let (mut studio, mut subjects) = (None, BTreeMap::<String, Subject>::new());
     for (request, answer) in requests {
         // Who has gone needs no picture.
         if answer.is_closed() {
             continue;
         }
-        let picture = match subjects.get_mut(&request.scene) {
-            Some(subject) => draw(subject, &mut studio, &request),
+        // A scene that was read again, or is served no longer, is not held here either.
+        let is_old = |name: &String, subject: &mut Subject| {
+            !stages.get(name).is_some_and(|scene| Arc::ptr_eq(&scene, &subject.scene))
+        };
+        if subjects.extract_if(.., is_old).count() > 0 {
+            studio = None;
+        }
+        let picture = match stages.get(&request.scene) {
+            Some(scene) => {
+                let subject = subjects.entry(request.scene.clone()).or_insert(Subject { scene, own: None });
+                draw(subject, &mut studio, &request)
+            }
             None => Err(PictureError::Refused("no such scene".to_owned())),
         };
         if matches!(picture, Err(PictureError::Failed(_))) {
@@ -107,9 +110,9 @@ impl Subject {
     /// The stage to draw: the present as it is served; a play of its own, at `at` or where the served one is.
     fn stage(&mut self, at: Option<Timestamp>) -> Result<SharedStage, PictureError> {
         let now = {
-            let served = self.served.lock();
+            let served = self.scene.served.stage.lock();
             match (&served.course, at) {
-                (Course::Live(_), None) => return Ok(self.served.clone()),
+                (Course::Live(_), None) => return Ok(self.scene.served.stage.clone()),
                 (Course::Live(_), Some(_)) => {
                     return Err(PictureError::Refused("only a play can be seen at another instant".to_owned()));
                 }
@@ -119,9 +122,9 @@ impl Subject {
         let own = match self.own.take() {
             Some(own) => own,
             None => {
-                let mut stage = Stage::open(self.documents.clone(), None).map_err(|error| failed(&error))?;
+                let mut stage = Stage::open(self.scene.documents.clone(), None).map_err(|error| failed(&error))?;
                 // Those of what is served, where all of them are there by now.
-                stage.runs.clone_from(&self.served.lock().runs);
+                stage.runs.clone_from(&self.scene.served.stage.lock().runs);
                 if stage.scenario.as_ref().is_some_and(|scenario| stage.runs.len() < scenario.simulations.len()) {
                     compute_runs(&mut stage, &Interrupt::default()).map_err(|error| failed(&error))?;
                 }

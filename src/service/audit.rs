@@ -267,7 +267,13 @@ mod tests {
     }
 
     fn entry(what: &str) -> Entry {
-        let caller = Caller { name: "anna".into(), role: Role::Planner, how: How::Token, grounds: Grounds::Token(1) };
+        let caller = Caller {
+            name: "anna".into(),
+            role: Role::Planner,
+            how: How::Token,
+            grounds: Grounds::Token(1),
+            until: None,
+        };
         Entry { time: Timestamp(0), caller: Some(caller), from: "10.0.0.7".into(), what: what.into(), status: 204 }
     }
 

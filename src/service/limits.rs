@@ -2,13 +2,19 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{ConnectInfo, Request, State};
+use axum::http::header::CONTENT_SECURITY_POLICY;
 use axum::http::{HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use http_body::{Frame, SizeHint};
 use serde::Deserialize;
 
 use super::{Problem, ProblemKind, Service};
@@ -92,7 +98,8 @@ pub struct Opened {
 
 impl Clients {
     /// Takes a token of a client at `now`; else the seconds until there is one.
-    fn take(&self, client: IpAddr, limits: &Limits, now: Instant) -> Result<(), f64> {
+    pub fn take(&self, client: IpAddr, limits: &Limits, now: Instant) -> Result<(), f64> {
+        let client = network(client);
         if limits.requests_per_s <= 0.0 {
             return Ok(());
         }
@@ -117,6 +124,13 @@ impl Clients {
         }
         bucket.tokens -= 1.0;
         Ok(())
+    }
+
+    /// Gives a client back what it has taken last.
+    pub fn give_back(&self, client: IpAddr) {
+        if let Some(bucket) = self.taken().buckets.get_mut(&network(client)) {
+            bucket.tokens += 1.0;
+        }
     }
 
     /// Counts a connection, unless the client or all together have too many. One `for_many` (a proxy) may have as many as
@@ -167,15 +181,54 @@ const NOT_COUNTED: [&str; 2] = ["/healthz", "/readyz"];
 /// Lets a request through that keeps the limits, for as long as it may take.
 pub(super) async fn guard(State(service): State<Service>, request: Request, next: Next) -> Response {
     let limits = *service.limits();
-    if let Some(mut refused) = refused(&service, &limits, &request) {
-        if let Some(access) = service.access() {
-            access.page.put(refused.headers_mut());
-        }
-        return refused;
+    let (request, heard) = heard(request);
+    let mut response = match refused(&service, &limits, &request) {
+        Some(refused) => refused,
+        None => match tokio::time::timeout(seconds(limits.request_s), next.run(request)).await {
+            Ok(response) => response,
+            Err(_) if heard.load(Ordering::Relaxed) => {
+                Problem::new(ProblemKind::Unavailable, "it took too long").into_response()
+            }
+            Err(_) => Problem::new(ProblemKind::TooSlow, "").into_response(),
+        },
+    };
+    // What has not come through the gate, or not back.
+    if let Some(access) = service.access().filter(|_| !response.headers().contains_key(CONTENT_SECURITY_POLICY)) {
+        access.page.put(response.headers_mut());
     }
-    match tokio::time::timeout(seconds(limits.request_s), next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => Problem::new(ProblemKind::Unavailable, "it took too long").into_response(),
+    response
+}
+
+/// A body that tells when all of it has been read.
+struct Heard {
+    body: Body,
+    all: Arc<AtomicBool>,
+}
+
+fn heard(request: Request) -> (Request, Arc<AtomicBool>) {
+    let all = Arc::new(AtomicBool::new(request.body().is_end_stream()));
+    let told = Arc::clone(&all);
+    (request.map(|body| Body::new(Heard { body, all })), told)
+}
+
+impl HttpBody for Heard {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        if matches!(polled, Poll::Ready(None)) || self.body.is_end_stream() {
+            self.all.store(true, Ordering::Relaxed);
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 
@@ -194,7 +247,7 @@ fn refused(service: &Service, limits: &Limits, request: &Request) -> Option<Resp
     }
     if !NOT_COUNTED.contains(&uri.path())
         && let Some(ConnectInfo(address)) = request.extensions().get::<ConnectInfo<SocketAddr>>()
-        && let Err(seconds) = service.clients.take(network(address.ip()), limits, monotonic_now())
+        && let Err(seconds) = service.clients.take(address.ip(), limits, monotonic_now())
     {
         service.metrics.turned_away.inc();
         let mut response = Problem::new(ProblemKind::TooMany, "").into_response();

@@ -8,6 +8,8 @@ use axum::http::{Uri, header};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::proxies::Secured;
+
 /// A link (RFC 8288).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Link {
@@ -39,7 +41,7 @@ impl<S: Sync> FromRequestParts<S> for Here {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         let said = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
         let host = parts.uri.authority().map(|authority| authority.as_str()).or_else(|| said(header::HOST.as_str()));
-        let secure = parts.uri.scheme_str() == Some("https") || said("x-forwarded-proto") == Some("https");
+        let secure = parts.extensions.get::<Secured>().is_some();
         let plain = |c: char| c.is_ascii_alphanumeric() || ".-:[]".contains(c);
         let host = host.filter(|host| !host.is_empty() && host.len() < 256 && host.chars().all(plain));
         let scheme = if secure { "https" } else { "http" };

@@ -93,9 +93,15 @@ struct Protection {
 struct Served {
     catalogues: Catalogues,
     protection: Option<Protection>,
+    /// What roles see of live scenes.
+    sights: Mutex<live::Sights>,
 }
 
 impl Served {
+    fn new(catalogues: Catalogues, protection: Option<Protection>) -> Self {
+        Self { catalogues, protection, sights: Mutex::default() }
+    }
+
     /// What is withheld from a role.
     fn rights_of(&self, role: Role) -> impl Iterator<Item = &RightDocument> {
         let rights = self.protection.iter().flat_map(|protection| &protection.rights);
@@ -109,7 +115,6 @@ pub struct Service {
     served: Arc<RwLock<Arc<Served>>>,
     /// Told when something else is served.
     replaced: Arc<watch::Sender<u64>>,
-    sights: Arc<Mutex<live::Sights>>,
     role: Role,
     certificate: Option<RustlsConfig>,
     limits: Arc<RwLock<Arc<Limits>>>,
@@ -142,9 +147,8 @@ impl Service {
         live.counters.register(&metrics);
         Self {
             live,
-            served: Arc::new(RwLock::new(Arc::new(Served { catalogues: open_to_all(catalogue), protection: None }))),
+            served: Arc::new(RwLock::new(Arc::new(Served::new(open_to_all(catalogue), None)))),
             replaced: Arc::default(),
-            sights: Arc::default(),
             role: Role::Admin,
             certificate: None,
             limits: Arc::new(RwLock::new(Arc::new(document.limits))),
@@ -190,12 +194,21 @@ impl Service {
     /// nothing changes. What is behind no gate from the start stays so.
     pub fn renew(&self, catalogue: Catalogue, access: Access, rights: Vec<RightDocument>) -> Result<(), RightsError> {
         let catalogues = by_role(&catalogue, &rights)?;
-        self.replace(Served { catalogues, protection: Some(Protection { access: Arc::new(access), rights }) });
+        self.replace(Served::new(catalogues, Some(Protection { access: Arc::new(access), rights })));
         Ok(())
     }
 
     fn replace(&self, served: Served) {
+        // What takes long with large cities is worked out before anybody waits for it.
+        for role in Role::ALL {
+            self.seen_by(role).live_scenes_of(&served);
+        }
         *self.served.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(served);
+        self.replaced.send_modify(|times| *times += 1);
+    }
+
+    /// Says that other scenes are live now: connections for those that were are closed.
+    pub fn restaged(&self) {
         self.replaced.send_modify(|times| *times += 1);
     }
 
@@ -218,7 +231,7 @@ impl Service {
             Some(protection) => by_role(&catalogue, &protection.rights)?,
             None => open_to_all(catalogue),
         };
-        self.replace(Served { catalogues, protection });
+        self.replace(Served::new(catalogues, protection));
         Ok(())
     }
 

@@ -18,6 +18,8 @@ pub enum ProblemKind {
     NotFound,
     /// The address does not know this method.
     MethodNotAllowed,
+    /// What was announced did not come in time.
+    TooSlow,
     /// More was sent than is taken.
     TooLarge,
     /// The address is longer than is read.
@@ -42,6 +44,7 @@ impl ProblemKind {
             Self::Forbidden => (StatusCode::FORBIDDEN, "Not allowed"),
             Self::NotFound => (StatusCode::NOT_FOUND, "Not found"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "The address does not know this method"),
+            Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, "The request comes too slowly"),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "More than is taken"),
             Self::AddressTooLong => (StatusCode::URI_TOO_LONG, "The address is too long"),
             Self::TooCostly => (StatusCode::UNPROCESSABLE_ENTITY, "The question costs too much"),

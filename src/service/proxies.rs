@@ -85,6 +85,22 @@ impl Proxies {
         self.trusted.iter().any(|network| network.holds(address))
     }
 
+    /// Whether the proxy next to this server, which adds what it says behind, has been reached over TLS.
+    fn tell_of_tls(&self, headers: &HeaderMap) -> bool {
+        let last = |name: HeaderName| headers.get_all(name).iter().next_back().and_then(|value| value.to_str().ok());
+        match self.header {
+            ProxyHeader::XForwardedFor => {
+                let told = last(HeaderName::from_static("x-forwarded-proto"));
+                told.and_then(|all| all.rsplit(',').next()).is_some_and(|one| one.trim() == "https")
+            }
+            ProxyHeader::Forwarded => {
+                let told = last(header::FORWARDED).and_then(|all| all.rsplit(',').next());
+                let mut pairs = told.into_iter().flat_map(|element| element.split(';'));
+                pairs.any(|pair| pair.trim().trim_matches('"').eq_ignore_ascii_case("proto=https"))
+            }
+        }
+    }
+
     /// From where a request comes that `peer` has sent.
     fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let mut client = peer;
@@ -127,10 +143,19 @@ fn forwarded_for(element: &str) -> Option<IpAddr> {
     address(node.trim().trim_matches('"'))
 }
 
+/// The client has come over TLS: to this server, or to a proxy that is believed and says so (`X-Forwarded-Proto`, or `proto=`
+/// of `Forwarded`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Secured;
+
 /// Puts the client's address in the place of that of a proxy that is believed: for limits, logs and the audit log alike.
 pub(super) async fn see_through(State(service): State<Service>, mut request: Request, next: Next) -> Response {
     let proxies = service.proxies();
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
+    let by_proxy = peer.is_some_and(|peer| proxies.trusts(peer.ip())) && proxies.tell_of_tls(request.headers());
+    if by_proxy || service.certificate.is_some() {
+        request.extensions_mut().insert(Secured);
+    }
     if let Some(peer) = peer.filter(|peer| proxies.trusts(peer.ip())) {
         let client = SocketAddr::new(proxies.client(peer.ip(), request.headers()), peer.port());
         request.extensions_mut().insert(ConnectInfo(client));

@@ -40,6 +40,8 @@ mod service_besides;
 #[cfg(feature = "server")]
 mod service_description;
 #[cfg(feature = "server")]
+mod service_issuer;
+#[cfg(feature = "server")]
 mod service_live;
 #[cfg(feature = "server")]
 mod service_live_mqtt;
@@ -57,6 +59,8 @@ mod service_store;
 mod service_tiles;
 #[cfg(feature = "server")]
 mod service_tls;
+#[cfg(feature = "server")]
+mod service_viewer;
 #[cfg(feature = "server")]
 mod service_withheld;
 #[cfg(feature = "server")]

@@ -1,20 +1,16 @@
 //! Who gets in, what they may, and that what is withheld is in no answer.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
-use axum::Json;
-use axum::routing::get;
-use jsonwebtoken::jwk::{Jwk, JwkSet};
-use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 use veduta::quantity::Timestamp;
 use veduta::service::access::{
-    Access, AccessSettings, IssuerDocument, Need, RightDocument, Role, TokenDocument, TokenHash, check_rights,
-    hash_token, needed, visible,
+    Access, AccessSettings, Need, RightDocument, Role, TokenDocument, TokenHash, check_rights, hash_token, needed,
+    visible,
 };
 use veduta::service::audit::{AuditLog, ChainEnd, Entry, LineWriter, check_chain};
-use veduta::service::{Proxies, Service, described};
+use veduta::service::{Limits, Proxies, Service, described};
 
 use crate::service_world::{Reply, World, catalogue, package};
 
@@ -60,7 +56,7 @@ fn world_with(settings: AccessSettings, rights: Vec<RightDocument>, audit: Audit
     World::serving(Service::new(catalogue()).protected(access, rights).unwrap())
 }
 
-fn world() -> World {
+pub fn world() -> World {
     world_with(settings(), Vec::new(), AuditLog::off())
 }
 
@@ -78,7 +74,7 @@ pub fn bearer(token: &str) -> String {
     format!("Bearer {token}")
 }
 
-fn status(world: &World, path: &str, authorization: &str) -> u16 {
+pub fn status(world: &World, path: &str, authorization: &str) -> u16 {
     asked(world, "GET", path, &[("authorization", authorization)], "").status
 }
 
@@ -183,6 +179,49 @@ fn browsers_sign_in_with_a_cookie_that_other_sites_cannot_use() {
 }
 
 #[test]
+fn a_cookie_is_secure_where_a_proxy_that_is_believed_says_that_the_browser_has_come_over_tls() {
+    let world = world();
+    let body = json!({ "token": token(Role::Operator) }).to_string();
+    let json = ("content-type", "application/json");
+    let set = |headers: &[(&str, &str)]| {
+        asked(&world, "POST", "/api/session", &[&[json][..], headers].concat(), &body).header("set-cookie").to_owned()
+    };
+    let https = ("x-forwarded-proto", "https");
+    assert!(!set(&[https]).contains("Secure"), "anybody can write this");
+    world.service.believe(Proxies { trusted: vec!["127.0.0.1".parse().unwrap()], ..Proxies::default() });
+    assert!(!set(&[]).contains("Secure") && !set(&[("x-forwarded-proto", "https, http")]).contains("Secure"));
+    let secured = set(&[https]);
+    assert!(secured.starts_with("__Host-veduta=") && secured.contains("; Secure"), "{secured}");
+    let who = |headers: &[(&str, &str)]| asked(&world, "GET", "/api/session", headers, "").json();
+    let cookie = ("cookie", secured.split(';').next().unwrap());
+    assert_eq!((&who(&[cookie, https])["role"], who(&[cookie])), (&json!("operator"), json!({})));
+    let links = asked(&world, "GET", "/ogc", &[("authorization", &bearer(token(Role::Viewer))), https], "");
+    assert!(links.text().contains("\"https://127.0.0.1") && !links.text().contains("\"http://127"), "{}", links.text());
+}
+
+#[test]
+fn whoever_goes_or_is_too_slow_is_in_the_log_all_the_same() {
+    let lines = Lines::default();
+    let (log, writer) = AuditLog::start(Box::new(lines.clone()), ChainEnd::after(None));
+    let writer = std::thread::spawn(writer);
+    let world = world_with(settings(), Vec::new(), log.clone());
+    world.service.limit(Limits { request_s: 0.5, ..Limits::default() });
+    // More is announced than comes.
+    let head = format!("host: 127.0.0.1\r\nauthorization: {}\r\ncontent-length: 50", bearer(token(Role::Operator)));
+    let answer = world.raw(&format!("POST /api/city/demo/objects HTTP/1.1\r\n{head}\r\nconnection: close\r\n\r\n{{"));
+    assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains("application/problem+json"), "{answer}");
+    assert!(answer.contains("content-security-policy"), "{answer}");
+    log.flush();
+    drop(log);
+    drop(world);
+    writer.join().unwrap();
+    let lines = lines.0.lock().unwrap();
+    let line: Value = serde_json::from_str(&lines[0]).unwrap();
+    let told = (&line["who"], &line["what"], &line["status"]);
+    assert_eq!(told, (&json!("operator"), &json!("POST /api/city/demo/objects"), &json!(499)), "{lines:?}");
+}
+
+#[test]
 fn a_server_that_is_open_to_its_machine_does_not_obey_other_sites() {
     let world =
         world_with(AccessSettings { open: Some(Role::Admin), ..AccessSettings::default() }, vec![], AuditLog::off());
@@ -192,6 +231,9 @@ fn a_server_that_is_open_to_its_machine_does_not_obey_other_sites() {
     assert_eq!(of("POST", &[("sec-fetch-site", "cross-site")]), 403);
     assert_eq!(of("GET", &[("host", "evil.example")]), 403, "a name that was bent to lead here");
     assert_eq!(of("GET", &[("upgrade", "websocket"), ("origin", "https://evil.example")]), 403);
+    for (name, value) in [("x-forwarded-for", "203.0.113.7"), ("forwarded", "for=203.0.113.7"), ("via", "1.1 proxy")] {
+        assert_eq!(of("GET", &[(name, value)]), 403, "who is behind a proxy is not on this machine");
+    }
     assert_ne!(of("GET", &[]), 403);
 }
 
@@ -234,145 +276,6 @@ fn what_people_do_is_in_the_log_and_their_tokens_are_not() {
     }
 }
 
-/// A pair of keys (P-256, PKCS#8, for tests only) as `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256` makes.
-fn key() -> EncodingKey {
-    let made = std::process::Command::new("openssl")
-        .args(["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"])
-        .output()
-        .unwrap();
-    assert!(made.status.success());
-    EncodingKey::from_ec_pem(&made.stdout).unwrap()
-}
-
-/// An issuer on a free port whose keys can be changed.
-struct Issuer {
-    address: String,
-    keys: Arc<Mutex<BTreeMap<String, Jwk>>>,
-    fetched: Arc<Mutex<u32>>,
-}
-
-impl Issuer {
-    fn start(world: &World) -> Self {
-        let keys: Arc<Mutex<BTreeMap<String, Jwk>>> = Arc::default();
-        let fetched: Arc<Mutex<u32>> = Arc::default();
-        let listener = world.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
-        let address = format!("http://{}", listener.local_addr().unwrap());
-        let discovery = json!({ "issuer": address, "jwks_uri": format!("{address}/keys") });
-        let (told, count) = (Arc::clone(&keys), Arc::clone(&fetched));
-        let router = axum::Router::new()
-            .route("/.well-known/openid-configuration", get(move || async move { Json(discovery) }))
-            .route(
-                "/keys",
-                get(move || async move {
-                    *count.lock().unwrap() += 1;
-                    Json(JwkSet { keys: told.lock().unwrap().values().cloned().collect() })
-                }),
-            );
-        world.block_on(async {
-            tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        });
-        Self { address, keys, fetched }
-    }
-
-    fn publish(&self, name: &str, key: &EncodingKey) {
-        let mut jwk = Jwk::from_encoding_key(key, Algorithm::ES256).unwrap();
-        jwk.common.key_id = Some(name.to_owned());
-        self.keys.lock().unwrap().insert(name.to_owned(), jwk);
-    }
-
-    fn document(&self) -> IssuerDocument {
-        let document = json!({
-            "issuer": self.address, "audience": "veduta", "role_claim": "realm.roles", "leeway_s": 5,
-            "roles": { "city-ops": "operator", "city-admin": "admin" }
-        });
-        serde_json::from_value(document).unwrap()
-    }
-
-    fn claims(&self, change: Value) -> Value {
-        let second = now().seconds() as i64;
-        let mut claims = json!({
-            "iss": self.address, "aud": ["other", "veduta"], "sub": "anna", "exp": second + 300, "nbf": second - 10,
-            "realm": { "roles": ["unknown", "city-ops"] }
-        });
-        for (name, value) in change.as_object().unwrap() {
-            claims[name] = value.clone();
-        }
-        claims
-    }
-}
-
-fn signed(key: &EncodingKey, algorithm: Algorithm, name: &str, claims: &Value) -> String {
-    let mut header = Header::new(algorithm);
-    header.kid = Some(name.to_owned());
-    bearer(&encode(&header, claims, key).unwrap())
-}
-
-#[test]
-fn tokens_of_an_issuer_are_believed_only_as_far_as_they_are_proven() {
-    let issuer = Issuer::start(Box::leak(Box::new(world())));
-    let (first, second) = (key(), key());
-    issuer.publish("first", &first);
-    let clock = Arc::new(Mutex::new(now()));
-    let told = Arc::clone(&clock);
-    let settings = AccessSettings { issuer: Some(issuer.document()), ..settings() };
-    let access = Access::new(settings, Arc::new(move || *told.lock().unwrap()), AuditLog::off()).unwrap();
-    let world = World::serving(Service::new(catalogue()).protected(access, Vec::new()).unwrap());
-    let of = |authorization: &str| status(&world, "/api/nothing", authorization);
-    let claims = |change: Value| issuer.claims(change);
-    let good = signed(&first, Algorithm::ES256, "first", &claims(json!({})));
-    let who = asked(&world, "GET", "/api/session", &[("authorization", &good)], "");
-    assert_eq!(who.json(), json!({ "name": "anna", "role": "operator" }));
-    assert_eq!(status(&world, "/metrics", &good), 403);
-    assert_eq!(of(&bearer(token(Role::Viewer))), 404, "own tokens go on beside it");
-
-    let at = now().seconds() as i64;
-    for (what, change) in [
-        ("it ran out", json!({ "exp": at - 60 })),
-        ("it never runs out", json!({ "exp": null })),
-        ("not yet", json!({ "nbf": at + 60 })),
-        ("for somebody else", json!({ "aud": "other" })),
-        ("for nobody", json!({ "aud": null })),
-        ("of another issuer", json!({ "iss": "https://evil.example" })),
-        ("no role", json!({ "realm": { "roles": ["unknown"] } })),
-        ("the role's own name", json!({ "realm": { "roles": ["admin"] } })),
-        ("roles elsewhere", json!({ "realm": 5, "roles": ["city-admin"] })),
-    ] {
-        assert_eq!(of(&signed(&first, Algorithm::ES256, "first", &claims(change))), 401, "{what}");
-    }
-    let admin =
-        signed(&first, Algorithm::ES256, "first", &claims(json!({ "realm": { "roles": "city-ops city-admin" } })));
-    assert_eq!(status(&world, "/api/nothing", &admin), 404);
-
-    // Signed by somebody else under a known name; not signed; signed with the public key as if it were a shared secret.
-    assert_eq!(of(&signed(&second, Algorithm::ES256, "first", &claims(json!({})))), 401);
-    let public = serde_json::to_vec(&issuer.keys.lock().unwrap()["first"]).unwrap();
-    let confused = signed(&EncodingKey::from_secret(&public), Algorithm::HS256, "first", &claims(json!({})));
-    assert_eq!(of(&confused), 401);
-    let parts: Vec<&str> = good.split('.').collect();
-    let unsigned = format!("Bearer eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.{}.", parts[1]);
-    assert_eq!(of(&unsigned), 401);
-    assert_eq!(of(&good[..good.len() - 4]), 401);
-
-    // A new key is fetched when a token names it, and made-up names do not make the server ask again and again.
-    issuer.publish("second", &second);
-    let rotated = signed(&second, Algorithm::ES256, "second", &claims(json!({})));
-    let fetched = || *issuer.fetched.lock().unwrap();
-    let before = fetched();
-    assert_eq!(of(&rotated), 401, "asked only a moment ago");
-    for number in 0..20 {
-        assert_eq!(of(&signed(&second, Algorithm::ES256, &number.to_string(), &claims(json!({})))), 401);
-    }
-    assert_eq!(fetched(), before);
-    *clock.lock().unwrap() = now().plus_seconds(31.0);
-    assert_eq!(of(&rotated), 404);
-    assert_eq!(fetched(), before + 1);
-    // A key that is taken back is forgotten within the hour.
-    issuer.keys.lock().unwrap().remove("first");
-    *clock.lock().unwrap() = now().plus_seconds(31.0 + 3700.0);
-    assert_eq!((of(&good), of(&rotated)), (401, 404));
-}
-
-/// A building of the demo city, a text attribute that it has, and what withholds both from viewers.
 #[test]
 fn a_right_with_a_mistake_in_it_is_refused_and_not_without_effect() {
     let catalogue = catalogue();

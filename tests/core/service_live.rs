@@ -5,12 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::{SinkExt, StreamExt};
+use futures_util::SinkExt;
 use serde_json::{Value as Json, json};
-use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 use veduta::app::documents::Documents;
 use veduta::app::serve_stage::ServedStage;
 use veduta::app::stage::Stage;
@@ -24,9 +22,8 @@ use veduta::scene::ObjectStyle;
 use veduta::service::live::{About, Audience, Board, Fact, Live, LiveLimits, Position, SceneAbout, SceneChannel};
 use veduta::service::{Catalogue, Service, described};
 
+use crate::service_viewer::{PATIENCE, Viewer};
 use crate::service_world::World;
-
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Serves until the test ends.
 pub async fn serve(live: Arc<Live>) -> SocketAddr {
@@ -38,56 +35,8 @@ pub async fn serve(live: Arc<Live>) -> SocketAddr {
     address
 }
 
-/// A viewer at the other end of a socket.
-pub struct Client {
-    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
-    pub mirror: LiveMirror,
-    pub messages: Vec<LiveMessage>,
-}
-
-impl Client {
-    pub async fn connect(address: SocketAddr) -> Self {
-        let (socket, _) = connect_async(format!("ws://{address}/api/live")).await.expect("connected");
-        Self { socket, mirror: LiveMirror::default(), messages: Vec::new() }
-    }
-
-    pub async fn subscribed(address: SocketAddr, subscription: Json) -> Self {
-        let mut client = Self::connect(address).await;
-        client.say(&json!({ "subscribe": subscription })).await;
-        client
-    }
-
-    pub async fn say(&mut self, message: &Json) {
-        self.socket.send(Message::text(message.to_string())).await.unwrap();
-    }
-
-    /// The next message; the close code where the server ends it.
-    pub async fn next(&mut self) -> Result<LiveMessage, u16> {
-        loop {
-            match timeout(PATIENCE, self.socket.next()).await.expect("a message in time") {
-                Some(Ok(Message::Binary(bytes))) => {
-                    let message = LiveMessage::decode(&bytes).unwrap();
-                    self.mirror.take(message.clone());
-                    self.messages.push(message.clone());
-                    return Ok(message);
-                }
-                Some(Ok(Message::Close(frame))) => return Err(frame.map_or(1005, |frame| frame.code.into())),
-                Some(Ok(_)) => {}
-                Some(Err(_)) | None => return Err(1006),
-            }
-        }
-    }
-
-    pub async fn until(&mut self, what: &str, done: impl Fn(&LiveMirror) -> bool) {
-        let begin = Instant::now();
-        while !done(&self.mirror) {
-            assert!(begin.elapsed() < PATIENCE, "waited in vain: {what}");
-            self.next().await.unwrap_or_else(|code| panic!("closed with {code} while waiting: {what}"));
-        }
-    }
-}
-
-fn town(live: &Live, rows: u32) -> Arc<SceneChannel> {
+/// A scene of so many rows, alternately of two layers, along a line of latitude.
+pub fn town(live: &Live, rows: u32) -> Arc<SceneChannel> {
     let properties = vec![("power".to_owned(), "kW".to_owned()), ("people".to_owned(), String::new())];
     let hello = Hello { scene: "town".into(), title: "Town".into(), properties, ..Hello::default() };
     let mut board = Board::new(hello, vec!["east".into(), "west".into()]);
@@ -109,7 +58,7 @@ fn value(row: u32, property: u16, number: f64) -> Fact {
     Fact::Value(LiveValueOf { row, property, own: Some(own), rolled_up: Some(number * 2.0) })
 }
 
-fn publish(channel: &SceneChannel, rows: std::ops::Range<u32>, number: f64) {
+pub fn publish(channel: &SceneChannel, rows: std::ops::Range<u32>, number: f64) {
     channel.publish(|board| {
         for row in rows {
             board.put(value(row, (row % 2) as u16, number));
@@ -142,7 +91,7 @@ async fn a_snapshot_and_deltas_make_the_state_of_the_server() {
     let channel = town(&live, 1000);
     publish(&channel, 0..500, 1.0);
     let address = serve(live).await;
-    let mut client = Client::subscribed(address, json!({"rate": 60})).await;
+    let mut client = Viewer::subscribed(address, json!({"rate": 60})).await;
     let publisher = channel.clone();
     let publishing = tokio::task::spawn_blocking(move || {
         for round in 0..40_u32 {
@@ -152,10 +101,10 @@ async fn a_snapshot_and_deltas_make_the_state_of_the_server() {
             std::thread::sleep(Duration::from_millis(5));
         }
     });
-    client.until("a whole snapshot", |mirror| mirror.complete).await;
+    client.until("a whole snapshot", |viewer| viewer.mirror.complete).await;
     publishing.await.unwrap();
     let version = channel.read(Board::version);
-    client.until("the last state", |mirror| mirror.version == version).await;
+    client.until("the last state", |viewer| viewer.mirror.version == version).await;
     assert_same(&client.mirror, &channel);
     let told = client.mirror.take_happenings();
     assert!(
@@ -169,7 +118,7 @@ async fn a_snapshot_and_deltas_make_the_state_of_the_server() {
     client
         .say(&json!({"subscribe": {"properties": ["people"], "layers": ["west"], "bbox": [120.0, 29.0, 120.1, 31.0]}}))
         .await;
-    client.until("the other snapshot", |mirror| mirror.complete && mirror.values.len() == 50).await;
+    client.until("the other snapshot", |viewer| viewer.mirror.complete && viewer.mirror.values.len() == 50).await;
     assert!(client.mirror.values.keys().all(|(row, property)| row % 2 == 1 && *row <= 100 && *property == 1));
 }
 
@@ -179,8 +128,8 @@ async fn one_who_does_not_read_is_thinned_told_so_and_delays_nobody() {
     let channel = town(&live, 4000);
     let address = serve(live.clone()).await;
     publish(&channel, 0..4000, 1.0);
-    let mut slow = Client::subscribed(address, json!({"rate": 60})).await;
-    slow.until("the snapshot", |mirror| mirror.complete).await;
+    let mut slow = Viewer::subscribed(address, json!({"rate": 60})).await;
+    slow.until("the snapshot", |viewer| viewer.mirror.complete).await;
     let before = live.counters.bytes.get();
     let mut fed = 0.0;
     for round in 0..150 {
@@ -199,19 +148,21 @@ async fn one_who_does_not_read_is_thinned_told_so_and_delays_nobody() {
         "{written} bytes written, a message has {a_message}, {fed} fed"
     );
     // Another client is not delayed by it.
-    let mut quick = Client::subscribed(address, json!({"rate": 60, "properties": ["power"]})).await;
-    quick.until("its snapshot", |mirror| mirror.complete).await;
+    let mut quick = Viewer::subscribed(address, json!({"rate": 60, "properties": ["power"]})).await;
+    quick.until("its snapshot", |viewer| viewer.mirror.complete).await;
     for round in 0..20 {
         let begin = Instant::now();
         publish(&channel, 0..1, 1000.0 + f64::from(round));
         quick
-            .until("the value", |mirror| mirror.values[&(0, 0)].rolled_up == Some(2.0 * (1000.0 + f64::from(round))))
+            .until("the value", |viewer| {
+                viewer.mirror.values[&(0, 0)].rolled_up == Some(2.0 * (1000.0 + f64::from(round)))
+            })
             .await;
         assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
     }
     // When it reads again it is told, and has the latest values.
     let version = channel.read(Board::version);
-    slow.until("the notice", |mirror| mirror.left_out > 0 && mirror.version == version).await;
+    slow.until("the notice", |viewer| viewer.mirror.left_out > 0 && viewer.mirror.version == version).await;
     assert_same(&slow.mirror, &channel);
     assert!(live.counters.left_out.get() >= slow.mirror.left_out);
 }
@@ -227,11 +178,11 @@ fn operators_see_how_far_viewers_are_behind() {
         line.unwrap_or_else(|| panic!("{name} is not in:\n{}", reply.text())).parse::<f64>().unwrap()
     };
     assert_eq!(["lag_seconds_count", "on_the_way", "clients_thinned"].map(metric), [0.0; 3]);
-    let mut client = world.block_on(Client::subscribed(world.address, json!({"rate": 60})));
-    world.block_on(client.until("the snapshot", |mirror| mirror.complete));
+    let mut client = world.block_on(Viewer::subscribed(world.address, json!({"rate": 60})));
+    world.block_on(client.until("the snapshot", |viewer| viewer.mirror.complete));
     assert_eq!(metric("lag_seconds_count"), 0.0, "a snapshot tells of what is old");
     publish(&channel, 0..10, 2.0);
-    world.block_on(client.until("the value", |mirror| mirror.values[&(0, 0)].rolled_up == Some(4.0)));
+    world.block_on(client.until("the value", |viewer| viewer.mirror.values[&(0, 0)].rolled_up == Some(4.0)));
     assert_eq!(metric("lag_seconds_count"), 1.0);
     assert!(metric("lag_seconds_sum") < 5.0);
     // It no longer reads, so it no longer answers.
@@ -258,16 +209,16 @@ async fn one_who_never_answers_is_left() {
     let channel = town(&live, 10);
     publish(&channel, 0..10, 1.0);
     let address = serve(live.clone()).await;
-    let silent = Client::subscribed(address, json!({})).await;
-    let mut reading = Client::subscribed(address, json!({})).await;
-    reading.until("the snapshot", |mirror| mirror.complete).await;
+    let silent = Viewer::subscribed(address, json!({})).await;
+    let mut reading = Viewer::subscribed(address, json!({})).await;
+    reading.until("the snapshot", |viewer| viewer.mirror.complete).await;
     let begin = Instant::now();
     while live.counters.dropped.get() == 0 {
         assert!(begin.elapsed() < PATIENCE, "the silent one was kept");
-        drop(timeout(Duration::from_millis(50), reading.next()).await);
+        let _ = reading.next_within(Duration::from_millis(50)).await;
     }
     publish(&channel, 0..10, 7.0);
-    reading.until("the next value", |mirror| mirror.values[&(0, 0)].rolled_up == Some(14.0)).await;
+    reading.until("the next value", |viewer| viewer.mirror.values[&(0, 0)].rolled_up == Some(14.0)).await;
     assert_eq!(live.counters.clients.get(), 1);
     drop(silent);
 }
@@ -278,8 +229,8 @@ async fn senseless_messages_end_the_connection_and_no_other() {
     let channel = town(&live, 10);
     publish(&channel, 0..10, 1.0);
     let address = serve(live.clone()).await;
-    let mut good = Client::subscribed(address, json!({})).await;
-    good.until("the snapshot", |mirror| mirror.complete).await;
+    let mut good = Viewer::subscribed(address, json!({})).await;
+    good.until("the snapshot", |viewer| viewer.mirror.complete).await;
     let texts = [
         "".to_owned(),
         "{".to_owned(),
@@ -291,18 +242,18 @@ async fn senseless_messages_end_the_connection_and_no_other() {
         json!({"screen": {"name": "", "width": 1, "height": 1}}).to_string(),
     ];
     for text in texts {
-        let mut client = Client::connect(address).await;
+        let mut client = Viewer::connect(address, "", None).await;
         client.socket.send(Message::text(text.clone())).await.unwrap();
-        assert_eq!(client.next().await.unwrap_err(), 1008, "{text}");
+        assert_eq!(client.next().await, Err(1008), "{text}");
     }
-    let mut client = Client::connect(address).await;
+    let mut client = Viewer::connect(address, "", None).await;
     client.socket.send(Message::binary(vec![0_u8; 100])).await.unwrap();
-    assert_eq!(client.next().await.unwrap_err(), 1008);
-    let mut client = Client::connect(address).await;
+    assert_eq!(client.next().await, Err(1008));
+    let mut client = Viewer::connect(address, "", None).await;
     // Larger than is taken: the server reads no further.
     drop(client.socket.send(Message::text("x".repeat(1 << 20))).await);
     assert!(client.next().await.is_err());
-    let mut client = Client::connect(address).await;
+    let mut client = Viewer::connect(address, "", None).await;
     for _ in 0..1000 {
         if client.socket.feed(Message::text(json!({"subscribe": {}}).to_string())).await.is_err() {
             break;
@@ -311,14 +262,14 @@ async fn senseless_messages_end_the_connection_and_no_other() {
     drop(client.socket.flush().await);
     while client.next().await.is_ok() {}
     publish(&channel, 0..10, 3.0);
-    good.until("the next value", |mirror| mirror.values[&(0, 0)].rolled_up == Some(6.0)).await;
+    good.until("the next value", |viewer| viewer.mirror.values[&(0, 0)].rolled_up == Some(6.0)).await;
     drop(client);
     let begin = Instant::now();
     while live.counters.clients.get() > 1 {
         assert!(begin.elapsed() < PATIENCE, "places stay taken");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    let (_one, _two) = (Client::connect(address).await, Client::connect(address).await);
+    let (_one, _two) = (Viewer::connect(address, "", None).await, Viewer::connect(address, "", None).await);
     let refused = connect_async(format!("ws://{address}/api/live")).await.unwrap_err();
     assert!(refused.to_string().contains("503"), "{refused}");
 }
@@ -328,7 +279,7 @@ async fn screens_are_listed_and_steered() {
     let live = Arc::new(Live::default());
     town(&live, 1);
     let address = serve(live).await;
-    let mut wall = Client::connect(address).await;
+    let mut wall = Viewer::connect(address, "", None).await;
     wall.say(&json!({"screen": {"name": "wall left", "width": 3840, "height": 2160}})).await;
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
     let screens = format!("http://{address}/api/screens");
@@ -345,8 +296,9 @@ async fn screens_are_listed_and_steered() {
     };
     let (status, answer) = order(json!({"screen": list[0]["screen"], "camera": "top", "message": "雨"})).await;
     assert_eq!((status, answer), (200, json!({"delivered": 1, "refused": 0})));
-    let LiveMessage::Order(got) = wall.next().await.unwrap() else { panic!("an order") };
-    assert_eq!((got.camera.as_deref(), got.message.as_deref(), got.scene), (Some("top"), Some("雨"), None));
+    wall.next().await.unwrap();
+    let Some(LiveMessage::Order(got)) = wall.messages.last() else { panic!("an order") };
+    assert_eq!((got.camera.as_deref(), got.message.as_deref(), &got.scene), (Some("top"), Some("雨"), &None));
     assert_eq!(order(json!({"screen": 99, "camera": "top"})).await.0, 404);
     for body in
         [json!({}), json!({"camera": 7}), json!({"place": [500, 0, 0, 0, 0]}), json!({"message": "x".repeat(5000)})]
@@ -407,8 +359,8 @@ async fn a_scenario_is_played_for_everybody() {
     };
     let scenarios: Json = get("/api/scenarios").await.json().await.unwrap();
     assert_eq!((&scenarios[0]["scene"], &scenarios[0]["variants"]), (&json!("storm"), &json!(["today", "built"])));
-    let mut client = Client::subscribed(address, json!({"scene": "storm", "rate": 60})).await;
-    client.until("the snapshot", |mirror| mirror.complete).await;
+    let mut client = Viewer::subscribed(address, json!({"scene": "storm", "rate": 60})).await;
+    client.until("the snapshot", |viewer| viewer.mirror.complete).await;
     // Hour 4 of +08:00: see the play of the same scenario in `play.rs`.
     let (status, play) = steer(json!({"action": "seek", "time": "2026-05-01T04:00:00+08:00"})).await;
     assert_eq!(
@@ -426,9 +378,11 @@ async fn a_scenario_is_played_for_everybody() {
         (&figures[0]["indicator"], &figures[0]["value"], &figures[0]["state"]),
         (&json!("level"), &json!(1.8), &json!("warning"))
     );
-    client.until("the alarm", |mirror| mirror.alarms.values().any(|alarm| alarm.name == "flooded")).await;
+    client.until("the alarm", |viewer| viewer.mirror.alarms.values().any(|alarm| alarm.name == "flooded")).await;
     client
-        .until("hour four", |mirror| mirror.play.is_some_and(|play| play.time.to_string() == "2026-04-30T20:00:00Z"))
+        .until("hour four", |viewer| {
+            viewer.mirror.play.is_some_and(|play| play.time.to_string() == "2026-04-30T20:00:00Z")
+        })
         .await;
     let channel = live.scenes()["storm"].clone();
     assert_same(&client.mirror, &channel);
@@ -437,11 +391,13 @@ async fn a_scenario_is_played_for_everybody() {
     assert_looks_alike(&document, &client.messages, &stage);
     // Back before everything: no alarm, and the set attribute is as it was.
     assert_eq!(steer(json!({"action": "seek", "time": "2026-05-01T00:00:00+08:00"})).await.0, 200);
-    client.until("no alarm", |mirror| mirror.alarms.is_empty() && mirror.staging.attributes.is_empty()).await;
+    client
+        .until("no alarm", |viewer| viewer.mirror.alarms.is_empty() && viewer.mirror.staging.attributes.is_empty())
+        .await;
     assert_looks_alike(&document, &client.messages, &stage);
     assert_eq!(steer(json!({"action": "speed", "speed": 1000})).await.0, 200);
     assert_eq!(steer(json!({"action": "play"})).await.1["playing"], json!(true));
-    client.until("it plays", |mirror| mirror.play.is_some_and(|play| play.time > play.start)).await;
+    client.until("it plays", |viewer| viewer.mirror.play.is_some_and(|play| play.time > play.start)).await;
     assert_eq!(steer(json!({"action": "step", "steps": 1})).await.1["playing"], json!(false));
     for body in
         [json!({}), json!({"action": "seek"}), json!({"action": "speed", "speed": -1}), json!({"action": "fly"})]

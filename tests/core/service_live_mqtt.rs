@@ -16,7 +16,8 @@ use veduta::service::live::Live;
 use crate::cli::{FOOTPRINTS, success};
 use crate::live_sources::value;
 use crate::mqtt::{Mosquitto, publish, publisher};
-use crate::service_live::{Client, assert_same, serve, staged};
+use crate::service_live::{assert_same, serve, staged};
+use crate::service_viewer::Viewer;
 
 /// A town whose buildings have what a broker tells of them.
 fn town_of(folder: &Path, broker: &Mosquitto) {
@@ -53,23 +54,25 @@ async fn a_value_goes_from_the_broker_to_the_viewer() {
     let live = Arc::new(Live::default());
     let _stage = staged(folder.path(), "town.toml", "town", &live);
     let address = serve(live.clone()).await;
-    let mut client = Client::subscribed(address, json!({"rate": 30})).await;
-    client.until("the snapshot", |mirror| mirror.complete).await;
+    let mut client = Viewer::subscribed(address, json!({"rate": 30})).await;
+    client.until("the snapshot", |viewer| viewer.mirror.complete).await;
     let (port, now) = (broker.port(), wall_clock().seconds() as i64);
     let send = move || {
         // Retained: it is there whenever the server's connection is.
         publish(publisher(port), vec![("city/a".into(), true, format!(r#"{{"v": 42.5, "t": {now}}}"#))]);
     };
     tokio::task::spawn_blocking(send).await.unwrap();
-    client.until("the value", |mirror| mirror.values.values().any(|value| value.rolled_up == Some(42.5))).await;
+    client.until("the value", |viewer| viewer.mirror.values.values().any(|value| value.rolled_up == Some(42.5))).await;
     assert_same(&client.mirror, &live.scenes()["town"]);
     let is_stale = |state: Option<ValueState>| state == Some(ValueState::Stale);
     client
-        .until("it is stale", |mirror| mirror.values.values().any(|v| is_stale(v.own.as_ref().map(|own| own.state))))
+        .until("it is stale", |viewer| {
+            viewer.mirror.values.values().any(|v| is_stale(v.own.as_ref().map(|own| own.state)))
+        })
         .await;
     // Who comes later, or again, has the same.
-    let mut again = Client::subscribed(address, json!({})).await;
-    again.until("the snapshot", |mirror| mirror.complete).await;
+    let mut again = Viewer::subscribed(address, json!({})).await;
+    again.until("the snapshot", |viewer| viewer.mirror.complete).await;
     assert_same(&again.mirror, &live.scenes()["town"]);
 }
 

@@ -7,9 +7,8 @@ use serde_json::{Value as Json, json};
 use veduta::service::access::hash_token;
 
 use crate::service_operations::Process;
-use crate::service_withheld::Viewer;
+use crate::service_viewer::{PATIENCE, Viewer};
 
-const PATIENCE: Duration = Duration::from_secs(60);
 const ANNA: &str = "anna-0123456789abcdef";
 const EVA: &str = "eva-0123456789abcdef";
 const OTTO: &str = "otto-0123456789abcdef";
@@ -80,8 +79,8 @@ async fn a_hangup_takes_new_tokens_and_rights_and_closes_only_whom_they_concern(
     // Anna's token is gone, Eva is an operator now; Otto stays what he is.
     write(folder, &[("eva", EVA, "operator"), ("otto", OTTO, "operator")], "");
     process.signal("-HUP");
-    assert_eq!(anna.next_or_code().await, 4401);
-    assert_eq!(eva.next_or_code().await, 4403);
+    assert_eq!(anna.next().await, Err(4401));
+    assert_eq!(eva.next().await, Err(4403));
     http.until(ANNA, 401).await;
     assert_eq!((role(&annas).await, role(&ottos).await), (Json::Null, json!("operator")));
     assert_eq!(http.get("/api/session", ("authorization", &format!("Bearer {EVA}"))).await.1["role"], "operator");
@@ -95,7 +94,7 @@ async fn a_hangup_takes_new_tokens_and_rights_and_closes_only_whom_they_concern(
     write(folder, &tokens, "[[right]]\nrole = 'operator'\nwhere = 'no such attribute > 1'\n");
     process.signal("-HUP");
     // Operators may no longer know of the building 'a', on which there is an alarm.
-    assert!(otto.mirror.alarms.values().any(|alarm| alarm.object == "a"));
+    otto.until("the alarm", |otto| otto.mirror.alarms.values().any(|alarm| alarm.object == "a")).await;
     write(folder, &tokens, "[[right]]\nrole = 'operator'\nwhere = \"id <> 'a'\"\n");
     process.signal("-HUP");
     assert_eq!(otto.until_closed().await, 4403);
@@ -112,4 +111,57 @@ async fn a_hangup_takes_new_tokens_and_rights_and_closes_only_whom_they_concern(
     assert_eq!(role(&ottos).await, Json::Null);
     let mut otto = otto;
     assert_eq!(otto.until_closed().await, 4401);
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hangup_stages_changed_scenes_anew_leaves_the_others_and_takes_away_what_is_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    crate::play::town(folder);
+    let text = std::fs::read_to_string(folder.join("town.toml")).unwrap();
+    let named = |name: &str| text.replacen("name = \"town\"", &format!("name = \"{name}\""), 1);
+    assert_ne!(named("second"), text, "{text}");
+    let serve = |paths: &str| {
+        std::fs::write(folder.join("serve.toml"), format!("format_version = 1\npaths = [{paths}]\n")).unwrap();
+    };
+    std::fs::write(folder.join("other.toml"), named("first")).unwrap();
+    serve("'town.scenario.toml', 'other.toml'");
+    let process = Process::start(folder, &["--config", "serve.toml", "--listen", "127.0.0.1:0"], &[]);
+    let address: std::net::SocketAddr = process.1.parse().unwrap();
+    let http = Http(reqwest::Client::builder().no_proxy().build().unwrap(), process.1.clone());
+    let title = async || http.get("/api/scenes/other", ("accept", "*/*")).await.1["title"].clone();
+    let mut play = Viewer::subscribed(address, json!({"scene": "town-scenario", "rate": 60})).await;
+    let mut other = Viewer::subscribed(address, json!({"scene": "other", "rate": 60})).await;
+    play.until("the snapshot", |play| play.mirror.complete).await;
+    assert_eq!(title().await, "first");
+
+    std::fs::write(folder.join("other.toml"), named("second")).unwrap();
+    process.signal("-HUP");
+    assert_eq!(other.until_closed().await, 4403);
+    assert_eq!(title().await, "second");
+    // The play goes on as if nothing had been read.
+    let seek = json!({"scene": "town-scenario", "action": "seek", "time": "2026-05-01T04:00:00+08:00"});
+    let answer = http.0.post(format!("http://{address}/api/playback")).json(&seek).send().await.unwrap();
+    assert_eq!(answer.status().as_u16(), 200);
+    play.until("the alarm", |play| play.mirror.alarms.values().any(|alarm| alarm.name == "flooded")).await;
+
+    // The package is another one, so both scenes begin anew.
+    let mut other = Viewer::subscribed(address, json!({"scene": "other", "rate": 60})).await;
+    other.until("the snapshot", |other| other.mirror.complete).await;
+    let footprints = std::fs::read_to_string(folder.join("town.geojson")).unwrap();
+    std::fs::write(folder.join("town.geojson"), footprints.replacen("\"height\":30", "\"height\":31", 1)).unwrap();
+    crate::cli::success(folder, &["import", "town.geojson", "-o", "town.city"]);
+    process.signal("-HUP");
+    assert_eq!((play.until_closed().await, other.until_closed().await), (4403, 4403));
+
+    serve("'town.scenario.toml'");
+    process.signal("-HUP");
+    let begin = Instant::now();
+    while http.get("/api/scenes/other", ("accept", "*/*")).await.0 != 404 {
+        assert!(begin.elapsed() < PATIENCE, "a scene that nobody names is served on");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let scenarios = http.get("/api/scenarios", ("accept", "*/*")).await.1;
+    assert_eq!(scenarios.as_array().map(Vec::len), Some(1), "{scenarios}");
 }

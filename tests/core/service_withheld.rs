@@ -2,17 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::io::Read;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value as Json, json};
-use tokio::net::TcpStream;
-use tokio::time::timeout;
-use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 use veduta::app::documents::Documents;
 use veduta::app::serve_stage::ServedStage;
 use veduta::app::stage::Stage;
@@ -21,8 +14,8 @@ use veduta::indicator::IndicatorState;
 use veduta::live::ValueState;
 use veduta::package::City;
 use veduta::quantity::Timestamp;
-use veduta::scenario::wire::{Alarm, Figure, Hello, LiveMessage, LiveValueOf, OwnValue, Staging, Told};
-use veduta::scenario::{LiveMirror, SceneForViewers};
+use veduta::scenario::SceneForViewers;
+use veduta::scenario::wire::{Alarm, Figure, Hello, LiveValueOf, OwnValue, Staging, Told};
 use veduta::scene::{Environment, Severity, read_scene};
 use veduta::service::access::{Access, RightDocument, Role};
 use veduta::service::audit::AuditLog;
@@ -30,87 +23,8 @@ use veduta::service::live::{About, Board, Fact, Live, SceneAbout, SceneChannel, 
 use veduta::service::{Service, described};
 
 use crate::service_access::{asked, bearer, holds, now, settings, token};
+use crate::service_viewer::{PATIENCE, Viewer};
 use crate::service_world::{Reply, World, catalogue, package};
-
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A live viewer who says who it is.
-pub struct Viewer {
-    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
-    pub mirror: LiveMirror,
-    /// All messages as they came.
-    heard: Vec<Vec<u8>>,
-    /// Numbers of the states that updates told.
-    pub versions: Vec<u64>,
-}
-
-impl Viewer {
-    async fn subscribed(address: SocketAddr, role: Role, question: &str, subscription: Json) -> Self {
-        Self::known_by(address, token(role), question, subscription).await
-    }
-
-    pub async fn known_by(address: SocketAddr, token: &str, question: &str, subscription: Json) -> Self {
-        let mut request = format!("ws://{address}/api/live{question}").into_client_request().unwrap();
-        request.headers_mut().insert("authorization", bearer(token).parse().unwrap());
-        let (mut socket, _) = connect_async(request).await.expect("connected");
-        socket.send(Message::text(json!({ "subscribe": subscription }).to_string())).await.unwrap();
-        Self { socket, mirror: LiveMirror::default(), heard: Vec::new(), versions: Vec::new() }
-    }
-
-    /// The next message within so long; `Err`: none came (0), or the code with which the connection was closed.
-    async fn next(&mut self, within: Duration) -> Result<(), u16> {
-        loop {
-            match timeout(within, self.socket.next()).await {
-                Err(_) => return Err(0),
-                Ok(Some(Ok(Message::Binary(bytes)))) => {
-                    let message = LiveMessage::decode(&bytes).unwrap();
-                    if let LiveMessage::Update(update) = &message {
-                        self.versions.push(update.version);
-                    }
-                    self.mirror.take(message);
-                    self.heard.push(bytes.to_vec());
-                    return Ok(());
-                }
-                Ok(Some(Ok(Message::Text(text)))) => {
-                    self.heard.push(text.as_bytes().to_vec());
-                    return Ok(());
-                }
-                Ok(Some(Ok(Message::Close(frame)))) => return Err(frame.map_or(1005, |frame| frame.code.into())),
-                Ok(Some(Ok(_))) => {}
-                Ok(Some(Err(_)) | None) => return Err(1006),
-            }
-        }
-    }
-
-    pub async fn until(&mut self, what: &str, done: impl Fn(&Self) -> bool) {
-        while !done(self) {
-            self.next(PATIENCE).await.unwrap_or_else(|code| panic!("{code} while waiting: {what}"));
-        }
-    }
-
-    /// The code with which the connection is closed, before anything else comes.
-    pub async fn next_or_code(&mut self) -> u16 {
-        self.next(PATIENCE).await.expect_err("closed")
-    }
-
-    /// The same, whatever comes before.
-    pub async fn until_closed(&mut self) -> u16 {
-        loop {
-            if let Err(code) = self.next(PATIENCE).await {
-                return code;
-            }
-        }
-    }
-
-    /// Whether nothing comes for a while in which several updates would have come.
-    async fn hears_nothing(&mut self) -> bool {
-        self.next(Duration::from_millis(500)).await == Err(0)
-    }
-
-    fn heard(&self, secret: &[u8]) -> bool {
-        self.heard.iter().any(|message| message.windows(secret.len()).any(|part| part == secret))
-    }
-}
 
 const SCENE: &str = r##"format_version = 1
 name = "town"
@@ -356,7 +270,7 @@ fn live_values_come_without_what_is_withheld_and_under_the_rows_of_the_own_tiles
     town.publish_all();
     let address = town.world.address;
     town.world.block_on(async {
-        let mut viewer = Viewer::subscribed(address, Role::Viewer, "", json!({"rate": 60})).await;
+        let mut viewer = Viewer::known_by(address, token(Role::Viewer), "", json!({"rate": 60})).await;
         viewer.until("the snapshot", |viewer| viewer.mirror.complete).await;
         town.tell_happenings();
         viewer.until("what happens", |viewer| viewer.versions.len() > 1).await;
@@ -392,9 +306,9 @@ fn what_goes_on_out_of_sight_is_not_felt() {
     town.publish_all();
     let (address, secret) = (town.world.address, town.secret.0);
     town.world.block_on(async {
-        let mut viewer = Viewer::subscribed(address, Role::Viewer, "", json!({"rate": 60})).await;
+        let mut viewer = Viewer::known_by(address, token(Role::Viewer), "", json!({"rate": 60})).await;
         viewer.until("the snapshot", |viewer| viewer.mirror.complete).await;
-        while viewer.next(Duration::from_millis(300)).await.is_ok() {}
+        while viewer.next_within(Duration::from_millis(300)).await.is_ok() {}
         let before = viewer.versions.len();
         for round in 0..10 {
             town.channel.publish(|board| {
@@ -431,7 +345,7 @@ fn whoever_sees_everything_gets_everything_as_before() {
     town.publish_all();
     let address = town.world.address;
     town.world.block_on(async {
-        let mut operator = Viewer::subscribed(address, Role::Operator, "", json!({"rate": 60})).await;
+        let mut operator = Viewer::known_by(address, token(Role::Operator), "", json!({"rate": 60})).await;
         operator.until("the snapshot", |viewer| viewer.mirror.complete).await;
         let mirror = &operator.mirror;
         assert_eq!(mirror.values[&(town.secret.0, 1)].own.as_ref().unwrap().value, Value::from(SECRETS[0]));
@@ -457,11 +371,11 @@ fn a_subscription_cannot_ask_for_what_is_withheld() {
             json!({"layers": ["the one"]}),
             json!({"layers": [""]}),
         ] {
-            let mut viewer = Viewer::subscribed(address, Role::Viewer, "", wrong.clone()).await;
-            assert_eq!(viewer.next(PATIENCE).await, Err(1008), "{wrong}");
+            let mut viewer = Viewer::known_by(address, token(Role::Viewer), "", wrong.clone()).await;
+            assert_eq!(viewer.next().await, Err(1008), "{wrong}");
         }
         let wanted = json!({"properties": ["power"], "layers": ["devices"]});
-        let mut viewer = Viewer::subscribed(address, Role::Viewer, "?format=json", wanted).await;
+        let mut viewer = Viewer::known_by(address, token(Role::Viewer), "?format=json", wanted).await;
         viewer.until("the snapshot", |viewer| viewer.heard.len() > 1).await;
         town.assert_silent(&viewer);
         let update: Json = serde_json::from_slice(&viewer.heard[1]).unwrap();
@@ -612,11 +526,12 @@ fn what_is_withheld_from_a_role_is_in_no_answer_and_in_no_message() {
     assert!(answered > 30, "{answered}");
     assert_eq!(encodings, ["", "br", "gzip", "zstd"].map(str::to_owned).into());
     world.block_on(async {
-        let mut operator = Viewer::subscribed(world.address, Role::Operator, "", json!({"rate": 60})).await;
+        let mut operator = Viewer::known_by(world.address, token(Role::Operator), "", json!({"rate": 60})).await;
         let known = |viewer: &Viewer| viewer.mirror.values.range((row, 0)..=(row, u16::MAX)).next().is_some();
         operator.until("the value of the device", known).await;
-        let mut viewer = Viewer::subscribed(world.address, Role::Viewer, "", json!({"rate": 60})).await;
-        let mut reader = Viewer::subscribed(world.address, Role::Viewer, "?format=json", json!({"rate": 60})).await;
+        let mut viewer = Viewer::known_by(world.address, token(Role::Viewer), "", json!({"rate": 60})).await;
+        let mut reader =
+            Viewer::known_by(world.address, token(Role::Viewer), "?format=json", json!({"rate": 60})).await;
         viewer.until("many values", |viewer| viewer.mirror.complete && viewer.versions.len() > 20).await;
         reader.until("many messages", |reader| reader.heard.len() > 20).await;
         for secret in [id.as_str(), hidden, property] {

@@ -30,6 +30,8 @@ mod serve;
 mod serve;
 #[cfg(feature = "server")]
 mod serve_access;
+#[cfg(feature = "server")]
+pub(in crate::app) mod serve_stages;
 mod simulate;
 #[cfg(feature = "viewer")]
 mod view;

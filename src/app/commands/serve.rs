@@ -11,16 +11,14 @@ use tokio::runtime::{Handle, Runtime};
 
 use super::check::Problem;
 use super::serve_access;
+use super::serve_stages::Stages;
 use crate::app::cli::ServeArgs;
 use crate::app::documents::{Documents, environment};
 use crate::app::serve_pictures;
-use crate::app::serve_stage::ServedStage;
-use crate::app::stage::Stage;
 use crate::platform::{FolderSource, ObjectSource, RotatingLines};
 use crate::scene::EventAction;
 use crate::service::access::check_rights;
 use crate::service::audit::check_chain;
-use crate::service::live::Live;
 use crate::service::{Catalogue, Phase, Published, ServeDocument, Service, read_serve, serve};
 use crate::streaming::ByteSource;
 
@@ -41,8 +39,13 @@ pub fn run(arguments: &ServeArgs) -> Result<ExitCode> {
     let access = serve_access::access(&document, &folder, address, arguments.insecure_public)?;
     let certificate = serve_access::certificate(&document, &folder)?;
     let runtime = Runtime::new().context("cannot start the server's threads")?;
+    // From here on a hangup does not end the program, however long its packages take to open.
+    let hangups = runtime.block_on(async { Hangups::listen() });
     let catalogue = catalogue(&document, &Catalogue::default(), runtime.handle())?;
     check_rights(&catalogue, &document.rights, &live_names(&document)?)?;
+    // They are on stage until the end of this function.
+    let stages = Stages::default();
+    let scenes = stages.prepare(&document, &catalogue)?;
     let mut service = Service::with(catalogue, &document).protected(access, document.rights.clone())?;
     if let Some(certificate) = &certificate {
         service = service.with_certificate(certificate.config());
@@ -50,9 +53,8 @@ pub fn run(arguments: &ServeArgs) -> Result<ExitCode> {
     if let Some(page) = page(arguments)? {
         service = service.with_page(&page);
     }
-    // They are on stage until the end of this function.
-    let stages = stages(&document, service.live())?;
-    serve_pictures::start(&stages, service.live())?;
+    stages.apply(scenes, service.live())?;
+    serve_pictures::start(stages.clone(), service.live())?;
     let scheme = if certificate.is_some() { "https" } else { "http" };
     match address.ip().is_unspecified() {
         true => say!("{scheme}://127.0.0.1:{}/ on this machine, and at its other addresses", address.port()),
@@ -63,7 +65,8 @@ pub fn run(arguments: &ServeArgs) -> Result<ExitCode> {
             tokio::spawn(serve_access::follow(certificate));
         }
         tokio::spawn(stop_when_told(service.clone()));
-        tokio::spawn(read_again_when_told(service.clone(), arguments.clone(), address));
+        let reader = Reader { service: service.clone(), stages, arguments: arguments.clone(), address };
+        tokio::spawn(read_again_when_told(hangups, reader));
         serve(listener, service).await.context("the server stopped")
     })?;
     Ok(ExitCode::SUCCESS)
@@ -178,24 +181,8 @@ pub(super) fn scenes(document: &ServeDocument) -> Result<BTreeMap<String, &Path>
     Ok(scenes)
 }
 
-/// Puts scenes and scenarios on stage, each under its file's name.
-fn stages(document: &ServeDocument, live: &Live) -> Result<BTreeMap<String, (ServedStage, Documents)>> {
-    let mut served = BTreeMap::new();
-    for (name, path) in scenes(document)? {
-        let documents = Documents::open(path)?;
-        let stage = Stage::open(documents.clone(), None)?;
-        let city = name_of(&documents.package()?);
-        let stage = ServedStage::start(&name, &city, stage, live)?;
-        if documents.scenario.as_ref().is_some_and(|scenario| !scenario.simulations.is_empty()) {
-            stage.compute_runs(documents.clone())?;
-        }
-        served.insert(name, (stage, documents));
-    }
-    Ok(served)
-}
-
 /// The file's name without its ending, with `-` for everything that an address would have to escape.
-fn name_of(path: &Path) -> String {
+pub(super) fn name_of(path: &Path) -> String {
     let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
     stem.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' }).collect()
 }
@@ -221,37 +208,73 @@ async fn stop_when_told(service: Service) {
     service.enter(Phase::Stopping);
 }
 
+/// SIGHUP, where there is such a thing.
+struct Hangups {
+    #[cfg(unix)]
+    signal: Option<tokio::signal::unix::Signal>,
+}
+
+impl Hangups {
+    fn listen() -> Self {
+        Self {
+            #[cfg(unix)]
+            signal: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()).ok(),
+        }
+    }
+
+    /// Whether there was one; `false` where there will be none.
+    async fn next(&mut self) -> bool {
+        #[cfg(unix)]
+        if let Some(signal) = &mut self.signal {
+            return signal.recv().await.is_some();
+        }
+        false
+    }
+}
+
 /// On SIGHUP everything is read and opened anew, beside what is served, and then takes its place. What cannot be opened
 /// changes nothing.
-async fn read_again_when_told(service: Service, arguments: ServeArgs, address: SocketAddr) {
-    #[cfg(unix)]
-    if let Ok(mut signal) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()) {
-        while signal.recv().await.is_some() {
-            let (service, arguments) = (service.clone(), arguments.clone());
-            let read = tokio::task::spawn_blocking(move || read_again(&service, &arguments, address)).await;
-            match read {
-                Ok(Ok(())) => tracing::warn!("read again"),
-                Ok(Err(error)) => tracing::error!("nothing is changed: {error:#}"),
-                Err(error) => tracing::error!("nothing is changed: {error}"),
-            }
+async fn read_again_when_told(mut hangups: Hangups, reader: Reader) {
+    while hangups.next().await {
+        let reader = reader.clone();
+        let read = tokio::task::spawn_blocking(move || reader.read_again()).await;
+        match read {
+            Ok(Ok(())) => tracing::warn!("read again"),
+            Ok(Err(error)) => tracing::error!("nothing is changed: {error:#}"),
+            Err(error) => tracing::error!("nothing is changed: {error}"),
         }
     }
 }
 
-fn read_again(service: &Service, arguments: &ServeArgs, address: SocketAddr) -> Result<()> {
-    let document = document(arguments)?;
-    let catalogue = catalogue(&document, &service.catalogue(), &Handle::current())?;
-    match service.access() {
-        Some(before) => {
-            let folder = serve_access::folder_of(arguments.config.as_ref());
-            let open = arguments.insecure_public;
-            let access = serve_access::renewed(&before, &document, &folder, address, open)?;
-            check_rights(&catalogue, &document.rights, &live_names(&document)?)?;
-            service.renew(catalogue, access, document.rights.clone())?;
+/// What is read again, and for whom.
+#[derive(Clone)]
+struct Reader {
+    service: Service,
+    stages: Stages,
+    arguments: ServeArgs,
+    address: SocketAddr,
+}
+
+impl Reader {
+    fn read_again(&self) -> Result<()> {
+        let (service, arguments) = (&self.service, &self.arguments);
+        let document = document(arguments)?;
+        let catalogue = catalogue(&document, &service.catalogue(), &Handle::current())?;
+        let scenes = self.stages.prepare(&document, &catalogue)?;
+        match service.access() {
+            Some(before) => {
+                let folder = serve_access::folder_of(arguments.config.as_ref());
+                let open = arguments.insecure_public;
+                let access = serve_access::renewed(&before, &document, &folder, self.address, open)?;
+                check_rights(&catalogue, &document.rights, &live_names(&document)?)?;
+                service.renew(catalogue, access, document.rights.clone())?;
+            }
+            None => service.publish(catalogue)?,
         }
-        None => service.publish(catalogue)?,
+        self.stages.apply(scenes, service.live())?;
+        service.restaged();
+        service.limit(document.limits);
+        service.believe(document.proxies());
+        Ok(())
     }
-    service.limit(document.limits);
-    service.believe(document.proxies());
-    Ok(())
 }

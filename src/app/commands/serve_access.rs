@@ -64,7 +64,7 @@ fn settings(
         token.hash = Some(hash.map_err(|cause| anyhow!("{cause}: {}", file.display()))?);
     }
     let authenticates = !tokens.is_empty() || document.oidc.is_some();
-    let open = open_role(listens.ip(), authenticates, insecure_public)?;
+    let open = open_role(listens.ip(), !document.trusted_proxies.is_empty(), authenticates, insecure_public)?;
     if authenticates && document.tls.is_none() && !listens.ip().is_loopback() {
         tracing::warn!("tokens are sent without TLS: write [tls], or let a proxy in front of the server do it");
     }

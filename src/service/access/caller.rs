@@ -6,6 +6,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
 use super::role::Role;
+use crate::quantity::Timestamp;
 use crate::service::{Problem, ProblemKind};
 
 /// How somebody came to be known.
@@ -45,6 +46,8 @@ pub struct Caller {
     pub how: How,
     /// What they are known by.
     pub grounds: Grounds,
+    /// When that ends by itself: the issuer's word, the session.
+    pub until: Option<Timestamp>,
 }
 
 impl<S: Sync> FromRequestParts<S> for Caller {

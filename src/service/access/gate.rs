@@ -17,12 +17,15 @@ use super::headers::is_own_name;
 use super::role::{Need, Role, needed, tells_of_the_whole};
 use super::session::{is_upgrade, must_sign_in};
 use super::{Caller, How};
-use crate::service::audit::Entry;
+use crate::service::audit::{AuditLog, Entry};
 use crate::service::{Problem, ProblemKind, Protection, Service};
 
 /// So much of a refused request's body is taken at most, and for so long.
 const REFUSED_BODY_BYTES: usize = 1 << 16;
 const REFUSED_BODY_WAIT: Duration = Duration::from_secs(1);
+
+/// What proxies add. Whoever is behind one has not reached this machine.
+const PROXIED: [&str; 4] = ["forwarded", "via", "x-forwarded-for", "x-real-ip"];
 
 /// In front of the endpoints, which there are once a role: each over what that role may see.
 pub struct Gate {
@@ -92,6 +95,11 @@ impl Protection {
             if !authority.or(host).is_none_or(is_own_name) {
                 return Err(Problem::new(ProblemKind::Forbidden, "this server is called by another name"));
             }
+            if PROXIED.iter().any(|name| parts.headers.contains_key(*name)) {
+                let words =
+                    "this comes through a proxy, and nobody need say who asks: see 'Behind a proxy' in docs/serving.md";
+                return Err(Problem::new(ProblemKind::Forbidden, words));
+            }
         }
         Ok(())
     }
@@ -117,6 +125,34 @@ impl Gate {
     }
 }
 
+/// What goes into the log even where nobody waits for the answer any more: a client that goes has been heard all the same.
+struct Watched {
+    log: AuditLog,
+    entry: Option<Entry>,
+}
+
+impl Watched {
+    /// The status of a request whose client has gone before the answer, or which took too long, as nginx has it.
+    const GONE: u16 = 499;
+
+    /// With the answer's status, and who has become known by it.
+    fn answered(mut self, caller: Option<Caller>, status: u16) {
+        self.entry = self.entry.take().map(|entry| Entry { caller, status, ..entry });
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        if let Some(entry) = self.entry.take() {
+            self.log.tell(entry);
+        }
+    }
+}
+
+fn is_refusal(status: StatusCode) -> bool {
+    matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
+}
+
 async fn pass(State(gate): State<Arc<Gate>>, request: Request<Body>) -> Response {
     let served = gate.service.served();
     // A gate is there only where somebody is asked.
@@ -128,8 +164,15 @@ async fn pass(State(gate): State<Arc<Gate>>, request: Request<Body>) -> Response
     let changes = !matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS);
     let watched =
         changes || is_upgrade(&parts) || needed(&parts.method, parts.uri.path()) == Some(Need::Role(Role::Admin));
-    let (mut caller, mut answer) = match protection.admit(&parts).await {
+    let watch = |caller: Option<Caller>| {
+        let time = protection.access.now();
+        let (from, what) = (from.clone(), what.clone());
+        let entry = Entry { time, caller, from, what, status: Watched::GONE };
+        Watched { log: protection.access.audit.clone(), entry: Some(entry) }
+    };
+    let (mut caller, mut answer, mut watched) = match protection.admit(&parts).await {
         Ok(Admitted { caller, role }) => {
+            let watched = watched.then(|| watch(caller.clone()));
             let personal = caller.as_ref().is_some_and(|caller| caller.how != How::Open);
             if let Some(caller) = caller.clone() {
                 parts.extensions.insert(caller);
@@ -141,22 +184,24 @@ async fn pass(State(gate): State<Arc<Gate>>, request: Request<Body>) -> Response
             if personal {
                 gate.keep_private(&mut answer);
             }
-            (caller, answer)
+            (caller, answer, watched)
         }
         Err((caller, answer)) => {
+            let watched = (watched || is_refusal(answer.status())).then(|| watch(caller.clone()));
             // Over HTTP/2 some clients lose an answer that comes before their body was taken.
             let taken = tokio::time::timeout(REFUSED_BODY_WAIT, axum::body::to_bytes(body, REFUSED_BODY_BYTES)).await;
             drop(taken);
-            (caller, answer)
+            (caller, answer, watched)
         }
     };
     protection.access.page.put(answer.headers_mut());
     // Whoever signed in became known only now.
     caller = answer.extensions_mut().remove::<Caller>().or(caller);
-    let refused = matches!(answer.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
-    if watched || refused {
-        let status = answer.status().as_u16();
-        protection.access.audit.tell(Entry { time: protection.access.now(), caller, from, what, status });
+    if is_refusal(answer.status()) {
+        watched = watched.or_else(|| Some(watch(None)));
+    }
+    if let Some(watched) = watched {
+        watched.answered(caller, answer.status().as_u16());
     }
     answer
 }

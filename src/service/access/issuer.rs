@@ -6,13 +6,13 @@
 //! go on for a day.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, JwkSet, KeyAlgorithm, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde::Deserialize;
 use serde_json::Value as Json;
-use tokio::sync::Mutex;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::AccessError;
@@ -75,6 +75,8 @@ pub struct Issuer {
     algorithms: Vec<Algorithm>,
     client: reqwest::Client,
     keys: Mutex<Keys>,
+    /// Whoever asks the issuer.
+    fetching: tokio::sync::Mutex<()>,
 }
 
 #[derive(Default)]
@@ -117,7 +119,7 @@ impl Issuer {
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .map_err(|error| wrong(error.to_string()))?;
-        Ok(Self { document, algorithms, client, keys: Mutex::default() })
+        Ok(Self { document, algorithms, client, keys: Mutex::default(), fetching: tokio::sync::Mutex::default() })
     }
 
     /// How it is written.
@@ -130,8 +132,8 @@ impl Issuer {
         Grounds::Issuer(xxh3_128(format!("{:?}", self.document).as_bytes()))
     }
 
-    /// Whose a token is and until when; `None` where it is not good. Why is in the log, not in the answer.
-    pub async fn verify(&self, token: &str, now: Timestamp) -> Option<(Caller, Timestamp)> {
+    /// Whose a token is; `None` where it is not good. Why is in the log, not in the answer.
+    pub async fn verify(&self, token: &str, now: Timestamp) -> Option<Caller> {
         let header = decode_header(token).ok()?;
         if !self.algorithms.contains(&header.alg) {
             tracing::info!(algorithm = ?header.alg, "a token is signed in a way that is not taken");
@@ -157,8 +159,8 @@ impl Issuer {
         validation
     }
 
-    fn caller(&self, claims: &BTreeMap<String, Json>) -> Option<(Caller, Timestamp)> {
-        let until = Timestamp::from_seconds(claims.get("exp")?.as_f64()?);
+    fn caller(&self, claims: &BTreeMap<String, Json>) -> Option<Caller> {
+        let until = Timestamp::from_seconds(claims.get("exp")?.as_f64()? + self.document.leeway_s as f64);
         let told = claim(claims, &self.document.role_claim)?;
         let values: Vec<&str> = match told {
             Json::String(one) => one.split_whitespace().collect(),
@@ -172,26 +174,42 @@ impl Issuer {
         let role = values.iter().filter_map(role).max()?;
         let name = claim(claims, &self.document.name_claim).or_else(|| claims.get("sub")).and_then(Json::as_str)?;
         let name: String = name.chars().filter(|c| !c.is_control()).take(MOST_NAME).collect();
-        Some((Caller { name: name.into(), role, how: How::Issuer, grounds: self.grounds() }, until))
+        Some(Caller { name: name.into(), role, how: How::Issuer, grounds: self.grounds(), until: Some(until) })
     }
 
     /// The key that a token names; without a name the only one that fits.
     async fn key(&self, name: Option<&str>, algorithm: Algorithm, now: Timestamp) -> Option<DecodingKey> {
-        let mut keys = self.keys.lock().await;
-        let age = |at: Option<Timestamp>| at.map_or(f64::INFINITY, |at| now.seconds_since(at));
-        if age(keys.fetched) > KEPT_WITHOUT_ISSUER_S {
-            keys.set = None;
-        }
-        let found = keys.set.as_ref().and_then(|set| fitting(set, name, algorithm));
-        if (found.is_none() || age(keys.fetched) > KEPT_S) && age(keys.tried) >= BETWEEN_FETCHES_S {
-            keys.tried = Some(now);
-            match self.fetch().await {
-                Ok(set) => (keys.set, keys.fetched) = (Some(set), Some(now)),
-                Err(cause) => tracing::warn!("{cause}: {}", self.document.issuer),
+        let known = || {
+            let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+            let age = |at: Option<Timestamp>| at.map_or(f64::INFINITY, |at| now.seconds_since(at));
+            if age(keys.fetched) > KEPT_WITHOUT_ISSUER_S {
+                keys.set = None;
             }
-            return keys.set.as_ref().and_then(|set| fitting(set, name, algorithm));
+            let found = keys.set.as_ref().and_then(|set| fitting(set, name, algorithm));
+            let due = (found.is_none() || age(keys.fetched) > KEPT_S) && age(keys.tried) >= BETWEEN_FETCHES_S;
+            (found, due)
+        };
+        let (found, due) = known();
+        // One asks the issuer. Whoever has a key does not wait for that; whoever has none does.
+        let turn = match &found {
+            Some(_) if !due => return found,
+            Some(_) => self.fetching.try_lock().ok(),
+            None => Some(self.fetching.lock().await),
+        };
+        let Some(_turn) = turn else { return found };
+        let (found, due) = known();
+        if !due {
+            return found;
         }
-        found
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner).tried = Some(now);
+        match self.fetch().await {
+            Ok(set) => {
+                let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+                (keys.set, keys.fetched) = (Some(set), Some(now));
+            }
+            Err(cause) => tracing::warn!("{cause}: {}", self.document.issuer),
+        }
+        known().0
     }
 
     async fn fetch(&self) -> Result<JwkSet, String> {
@@ -219,6 +237,11 @@ impl Issuer {
         }
         serde_json::from_slice(&bytes).map_err(|error| format!("the issuer's answer cannot be read: {error}"))
     }
+}
+
+/// Whether this is a JSON Web Token, and no token of this server: it has a head that says how it is signed.
+pub fn is_web_token(token: &str) -> bool {
+    decode_header(token).is_ok()
 }
 
 /// A claim by its path: as it is written, else by the parts between dots.

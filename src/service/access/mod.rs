@@ -21,22 +21,24 @@ pub(super) mod session;
 mod tile;
 mod token;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use axum::extract::ConnectInfo;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+use axum::http::{Extensions, HeaderMap, header};
 use serde::Deserialize;
 
 pub use caller::{Caller, Grounds, How};
 pub use gate::Gate;
 pub use headers::{PageDocument, PageHeaders};
-pub use issuer::{Issuer, IssuerDocument};
+pub use issuer::{Issuer, IssuerDocument, is_web_token};
 pub use rights::{RightDocument, RightsError, check_rights, visible};
 pub use role::{Need, Role, needed};
 pub use token::{TokenDocument, TokenHash, Tokens, Verdict, hash_token};
 
 use super::audit::AuditLog;
+use super::proxies::Secured;
 use super::{Problem, ProblemKind};
 use crate::quantity::Timestamp;
 use token::Remembered;
@@ -82,6 +84,12 @@ pub enum AccessError {
          configuration, or say --insecure-public to let anybody look"
     )]
     Unprotected(IpAddr),
+    /// Whoever reaches the proxy could do anything.
+    #[error(
+        "'trusted_proxies' are named, so others than this machine get here, and nobody is asked who they are: write \
+         [[token]] or [oidc] into the configuration, or say --insecure-public to let anybody look"
+    )]
+    UnprotectedProxy,
 }
 
 /// `[session]`: how browsers stay signed in.
@@ -116,12 +124,18 @@ pub struct AccessSettings {
 }
 
 /// The role of whoever does not say who they are, for a server that listens on `address`: everything on the machine
-/// itself, nothing elsewhere, unless it is said that anybody may look.
-pub fn open_role(address: IpAddr, authenticates: bool, insecure_public: bool) -> Result<Option<Role>, AccessError> {
+/// itself, nothing elsewhere or behind a proxy, unless it is said that anybody may look.
+pub fn open_role(
+    address: IpAddr,
+    behind_proxies: bool,
+    authenticates: bool,
+    insecure_public: bool,
+) -> Result<Option<Role>, AccessError> {
     match (authenticates, address.to_canonical().is_loopback(), insecure_public) {
         (true, _, _) => Ok(None),
-        (false, true, _) => Ok(Some(Role::Admin)),
-        (false, false, true) => Ok(Some(Role::Viewer)),
+        (false, true, _) if !behind_proxies => Ok(Some(Role::Admin)),
+        (false, _, true) => Ok(Some(Role::Viewer)),
+        (false, true, false) => Err(AccessError::UnprotectedProxy),
         (false, false, false) => Err(AccessError::Unprotected(address)),
     }
 }
@@ -193,37 +207,34 @@ impl Access {
     /// Who asks; `None` where they do not say and the server is not open.
     pub(super) async fn caller(&self, parts: &Parts) -> Result<Option<Caller>, Problem> {
         if let Some(token) = bearer(&parts.headers)? {
-            return Ok(Some(self.holder(token).await?.0));
+            return Ok(Some(self.holder(token, peer(&parts.extensions)).await?));
         }
         if let Some(ticket) = session::ticket(parts) {
             let caller = self.tickets.take(&ticket, self.now()).and_then(|caller| self.still(caller));
             return caller.map(Some).ok_or_else(unknown);
         }
-        if let Some(caller) = self.session(&parts.headers) {
+        if let Some(caller) = self.session(&parts.headers, parts.extensions.get::<Secured>().is_some()) {
             return Ok(Some(caller));
         }
-        let caller = |role| Caller { name: "anyone".into(), role, how: How::Open, grounds: Grounds::Open };
+        let caller = |role| Caller { name: "anyone".into(), role, how: How::Open, grounds: Grounds::Open, until: None };
         Ok(self.open.map(caller))
     }
 
-    /// Whose token it is and until when it is good.
-    async fn holder(&self, token: &str) -> Result<(Caller, Option<Timestamp>), Problem> {
+    /// Whose token it is that comes from an address.
+    async fn holder(&self, token: &str, from: Option<IpAddr>) -> Result<Caller, Problem> {
         let now = self.now();
-        // A JSON Web Token has three parts between dots; this server's own tokens may have, too.
-        if let Some(issuer) = self.issuer.as_ref().filter(|_| token.split('.').count() == 3)
-            && let Some((caller, until)) = issuer.verify(token, now).await
-        {
-            return Ok((caller, Some(until)));
+        if let Some(issuer) = self.issuer.as_ref().filter(|_| is_web_token(token)) {
+            return issuer.verify(token, now).await.ok_or_else(unknown);
         }
-        match self.tokens.verify(token, now).await {
-            Verdict::Known(caller) => Ok((caller, None)),
+        match self.tokens.verify(token, from, now).await {
+            Verdict::Known(caller) => Ok(caller),
             Verdict::Unknown => Err(unknown()),
             Verdict::Busy => Err(Problem::new(ProblemKind::TooMany, "too many tokens are being checked; try again")),
         }
     }
 
-    fn session(&self, headers: &HeaderMap) -> Option<Caller> {
-        let caller = self.sessions.get(&session::cookie(headers, self.page.tls())?, self.now())?;
+    fn session(&self, headers: &HeaderMap, secured: bool) -> Option<Caller> {
+        let caller = self.sessions.get(&session::cookie(headers, secured)?, self.now())?;
         Some(Caller { how: How::Session, ..self.still(caller)? })
     }
 
@@ -235,6 +246,11 @@ impl Access {
 
 fn unknown() -> Problem {
     Problem::new(ProblemKind::Unauthenticated, "the token is not good")
+}
+
+/// The address that a request comes from.
+fn peer(extensions: &Extensions) -> Option<IpAddr> {
+    extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip())
 }
 
 /// The token of `Authorization: Bearer TOKEN` (RFC 6750, section 2.1).
@@ -258,7 +274,9 @@ mod tests {
 
     #[test]
     fn nobody_stands_open_to_a_network_by_oversight() {
-        let of = |address: &str, authenticates, insecure| open_role(address.parse().unwrap(), authenticates, insecure);
+        let of = |address: &str, authenticates, insecure| {
+            open_role(address.parse().unwrap(), false, authenticates, insecure)
+        };
         for local in ["127.0.0.1", "127.3.2.1", "::1", "::ffff:127.0.0.1"] {
             assert_eq!(of(local, false, false).unwrap(), Some(Role::Admin), "{local}");
         }
@@ -270,6 +288,9 @@ mod tests {
             assert_eq!(of(public, true, true).unwrap(), None, "{public}");
         }
         assert_eq!(of("127.0.0.1", true, false).unwrap(), None, "who has tokens asks for them everywhere");
+        let behind = |insecure| open_role([127, 0, 0, 1].into(), true, false, insecure);
+        assert!(behind(false).unwrap_err().to_string().contains("trusted_proxies"));
+        assert_eq!(behind(true).unwrap(), Some(Role::Viewer));
     }
 
     #[test]

@@ -1,24 +1,29 @@
 //! How browsers sign in: a token once, then a cookie that no script can read; and tickets for WebSockets, which cannot send
 //! headers.
 
-use axum::Json;
+use std::net::SocketAddr;
+
 use axum::body::Bytes;
-use axum::extract::{FromRequestParts, OptionalFromRequestParts, State};
+use axum::extract::{ConnectInfo, FromRequestParts, OptionalFromRequestParts, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::token::random_name;
-use super::{Access, Caller, How, Role, TICKET_S};
+use super::{Caller, How, Role, TICKET_S};
+use crate::service::proxies::Secured;
 use crate::service::{Problem, ProblemKind, Service};
 
 /// Under TLS browsers take this name only with `Secure`, for the whole host and for no other (RFC 6265bis, section 4.1.3.2).
 const COOKIE_TLS: &str = "__Host-veduta";
 const COOKIE: &str = "veduta";
+/// Sessions, and tickets, of one token at a time: others have room beside it.
+const MOST_OF_ONE: usize = 1000;
 
 pub(in crate::service) fn router() -> OpenApiRouter<Service> {
     OpenApiRouter::new().routes(routes!(who, sign_in, sign_out)).routes(routes!(give_ticket))
@@ -90,7 +95,13 @@ async fn who(caller: Option<Caller>) -> Response {
         (status = 429, description = "Too many tokens are being checked", body = Problem),
     )
 )]
-async fn sign_in(State(service): State<Service>, headers: HeaderMap, body: Bytes) -> Result<Response, Problem> {
+async fn sign_in(
+    State(service): State<Service>,
+    from: Option<Extension<ConnectInfo<SocketAddr>>>,
+    secured: Option<Extension<Secured>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
     let access = service.access().ok_or_else(nobody)?;
     // A form of another site can send neither this type nor this shape.
     let json = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
@@ -98,16 +109,19 @@ async fn sign_in(State(service): State<Service>, headers: HeaderMap, body: Bytes
     let asked = json.then(|| serde_json::from_slice::<SignIn>(&body).ok()).flatten();
     let wrong = || Problem::new(ProblemKind::BadRequest, "a JSON object with 'token' signs in");
     let asked = asked.ok_or_else(wrong)?;
-    let (caller, until) = access.holder(&asked.token).await?;
+    let from = from.map(|Extension(ConnectInfo(address))| address.ip());
+    let caller = access.holder(&asked.token, from).await?;
     let name = random_name().map_err(|error| Problem::internal(&error))?;
     let now = access.now();
     let end = now.plus_seconds(access.session_s);
-    let end = until.map_or(end, |until| end.min(until));
-    if !access.sessions.put_if_room(&name, caller.clone(), end, now) {
+    let end = caller.until.map_or(end, |until| end.min(until));
+    let caller = Caller { until: Some(end), ..caller };
+    let crowded = access.sessions.count(now, |other| same(other, &caller)) >= MOST_OF_ONE;
+    if crowded || !access.sessions.put_if_room(&name, caller.clone(), end, now) {
         return Err(Problem::new(ProblemKind::TooMany, "too many are signed in"));
     }
     let mut answer = Json(Who::of(Some(&caller))).into_response();
-    set_cookie(&mut answer, &access, &name, end.seconds_since(now).max(0.0) as u64)?;
+    set_cookie(&mut answer, secured.is_some(), &name, end.seconds_since(now).max(0.0) as u64)?;
     answer.extensions_mut().insert(caller);
     Ok(unkept(answer))
 }
@@ -120,15 +134,19 @@ async fn sign_in(State(service): State<Service>, headers: HeaderMap, body: Bytes
         (status = 403, description = "Another site asks", body = Problem),
     )
 )]
-async fn sign_out(State(service): State<Service>, headers: HeaderMap) -> Result<Response, Problem> {
+async fn sign_out(
+    State(service): State<Service>,
+    secured: Option<Extension<Secured>>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     let access = service.access().ok_or_else(nobody)?;
     let mut answer = StatusCode::NO_CONTENT.into_response();
-    if let Some(name) = cookie(&headers, access.page.tls())
+    if let Some(name) = cookie(&headers, secured.is_some())
         && let Some(caller) = access.sessions.take(&name, access.now())
     {
         answer.extensions_mut().insert(caller);
     }
-    set_cookie(&mut answer, &access, "", 0)?;
+    set_cookie(&mut answer, secured.is_some(), "", 0)?;
     Ok(unkept(answer))
 }
 
@@ -147,10 +165,16 @@ async fn give_ticket(State(service): State<Service>, caller: Caller) -> Result<R
     let ticket = random_name().map_err(|error| Problem::internal(&error))?;
     let now = access.now();
     let caller = Caller { how: How::Ticket, ..caller };
-    if !access.tickets.put_if_room(&ticket, caller, now.plus_seconds(TICKET_S), now) {
+    let crowded = access.tickets.count(now, |other| same(other, &caller)) >= MOST_OF_ONE;
+    if crowded || !access.tickets.put_if_room(&ticket, caller, now.plus_seconds(TICKET_S), now) {
         return Err(Problem::new(ProblemKind::TooMany, "too many tickets wait"));
     }
     Ok(unkept(Json(Ticket { ticket, expires_s: TICKET_S as u32 }).into_response()))
+}
+
+/// Whether two are known by the same.
+fn same(one: &Caller, other: &Caller) -> bool {
+    one.grounds == other.grounds && one.name == other.name
 }
 
 fn nobody() -> Problem {
@@ -163,17 +187,17 @@ fn unkept(mut answer: Response) -> Response {
     answer
 }
 
-fn set_cookie(answer: &mut Response, access: &Access, value: &str, seconds: u64) -> Result<(), Problem> {
-    let (name, secure) = if access.page.tls() { (COOKIE_TLS, "; Secure") } else { (COOKIE, "") };
+fn set_cookie(answer: &mut Response, secured: bool, value: &str, seconds: u64) -> Result<(), Problem> {
+    let (name, secure) = if secured { (COOKIE_TLS, "; Secure") } else { (COOKIE, "") };
     let cookie = format!("{name}={value}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}{secure}");
     let cookie = HeaderValue::from_str(&cookie).map_err(|error| Problem::internal(&error))?;
     answer.headers_mut().insert(header::SET_COOKIE, cookie);
     Ok(())
 }
 
-/// The session that a browser's cookie names.
-pub(super) fn cookie(headers: &HeaderMap, tls: bool) -> Option<String> {
-    let wanted = if tls { COOKIE_TLS } else { COOKIE };
+/// The session that a browser's cookie names, by the name that it has where the browser's connection is `secured`.
+pub(super) fn cookie(headers: &HeaderMap, secured: bool) -> Option<String> {
+    let wanted = if secured { COOKIE_TLS } else { COOKIE };
     let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut pairs = all.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
     pairs.find(|(name, _)| *name == wanted).map(|(_, value)| value.to_owned()).filter(|value| is_random_name(value))

@@ -1,6 +1,7 @@
 //! Static tokens: kept as argon2id hashes, checked beside the requests, remembered for a short while.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use argon2::{Argon2, PasswordHasher, PasswordVerifier};
@@ -12,7 +13,9 @@ use xxhash_rust::xxh3::xxh3_128;
 use super::AccessError;
 use super::caller::{Caller, Grounds, How};
 use super::role::Role;
+use crate::platform::monotonic_now;
 use crate::quantity::Timestamp;
+use crate::service::limits::{Clients, Limits};
 
 /// A checked token, good or not, is not hashed again for so long.
 const REMEMBERED_S: f64 = 60.0;
@@ -22,6 +25,9 @@ const REMEMBERED: usize = 4096;
 const AT_A_TIME: usize = 2;
 /// Tokens that wait for that; more are sent away.
 const WAITING: usize = 16;
+/// Tokens that are nobody's which one address may try: at once, and a second in the long run. Others have the server's cores,
+/// too.
+const GUESSES: (f64, f64) = (10.0, 0.5);
 /// Characters of a token.
 const LENGTH: std::ops::RangeInclusive<usize> = 16..=512;
 /// Memory that a hash may ask for, KiB.
@@ -78,6 +84,7 @@ pub struct Tokens {
     remembered: Remembered<Option<usize>>,
     queue: Semaphore,
     cores: Semaphore,
+    guesses: Clients,
 }
 
 impl Tokens {
@@ -91,7 +98,7 @@ impl Tokens {
                 return Err(wrong("every token has a name of its own"));
             }
             let (name, grounds) = (document.name.as_str().into(), Grounds::Token(xxh3_128(hash.0.as_bytes())));
-            let caller = Caller { name, role: document.role, how: How::Token, grounds };
+            let caller = Caller { name, role: document.role, how: How::Token, grounds, until: None };
             known.push(Known { caller, hash: hash.0.clone() });
         }
         Ok(Self {
@@ -99,6 +106,7 @@ impl Tokens {
             remembered: Remembered::new(REMEMBERED)?,
             queue: Semaphore::new(WAITING),
             cores: Semaphore::new(AT_A_TIME),
+            guesses: Clients::default(),
         })
     }
 
@@ -113,8 +121,8 @@ impl Tokens {
         known.map(|known| known.caller.role)
     }
 
-    /// Whose a token is. Computes hashes on the threads that may block, never on those that answer.
-    pub async fn verify(&self, token: &str, now: Timestamp) -> Verdict {
+    /// Whose a token is that comes from an address. Computes hashes on the threads that may block, never on those that answer.
+    pub async fn verify(&self, token: &str, from: Option<IpAddr>, now: Timestamp) -> Verdict {
         if self.known.is_empty() || !LENGTH.contains(&token.len()) {
             return Verdict::Unknown;
         }
@@ -127,10 +135,17 @@ impl Tokens {
         if let Some(index) = self.remembered.get(token, now) {
             return self.verdict(index);
         }
+        let limits = Limits { request_burst: GUESSES.0, requests_per_s: GUESSES.1, ..Limits::default() };
+        if from.is_some_and(|from| self.guesses.take(from, &limits, monotonic_now()).is_err()) {
+            return Verdict::Busy;
+        }
         let (known, asked) = (Arc::clone(&self.known), token.to_owned());
         let check = move || known.iter().position(|known| matches(&asked, &known.hash));
         let Ok(index) = tokio::task::spawn_blocking(check).await else { return Verdict::Busy };
         self.remembered.put(token, index, now.plus_seconds(REMEMBERED_S), now);
+        if let Some(from) = from.filter(|_| index.is_some()) {
+            self.guesses.give_back(from);
+        }
         self.verdict(index)
     }
 
@@ -231,6 +246,11 @@ impl<T: Clone> Remembered<T> {
         values.len() < self.most
     }
 
+    /// How many values that have not run out are like this.
+    pub fn count(&self, now: Timestamp, like: impl Fn(&T) -> bool) -> usize {
+        self.values().values().filter(|(value, until)| *until > now && like(value)).count()
+    }
+
     /// Takes what is kept under a secret, so that nobody else gets it.
     pub fn take(&self, secret: &str, now: Timestamp) -> Option<T> {
         self.values().remove(&self.name(secret)).filter(|(_, until)| *until > now).map(|(value, _)| value)
@@ -259,9 +279,9 @@ mod tests {
         assert!(hash.starts_with("$argon2id$v=19$") && hash != hash_token("correct-horse-battery").unwrap());
         let tokens = Tokens::new(&[document("anna", &hash)]).unwrap();
         let at = |second: f64| Timestamp::from_seconds(second);
-        let Verdict::Known(caller) = tokens.verify("correct-horse-battery", at(0.0)).await else { panic!() };
+        let Verdict::Known(caller) = tokens.verify("correct-horse-battery", None, at(0.0)).await else { panic!() };
         assert_eq!((&*caller.name, caller.role, caller.how), ("anna", Role::Operator, How::Token));
-        assert_eq!(tokens.verify("correct-horse-batterz", at(0.0)).await, Verdict::Unknown);
+        assert_eq!(tokens.verify("correct-horse-batterz", None, at(0.0)).await, Verdict::Unknown);
         assert_eq!(tokens.remembered.get("correct-horse-battery", at(59.0)), Some(Some(0)));
         assert_eq!(
             tokens.remembered.get("correct-horse-batterz", at(59.0)),
@@ -269,7 +289,7 @@ mod tests {
             "a bad one costs one hash, too"
         );
         assert_eq!(tokens.remembered.get("correct-horse-battery", at(61.0)), None);
-        assert_eq!(tokens.verify("short", at(0.0)).await, Verdict::Unknown);
+        assert_eq!(tokens.verify("short", None, at(0.0)).await, Verdict::Unknown);
     }
 
     #[tokio::test]
@@ -277,10 +297,27 @@ mod tests {
         let hash = hash_token("correct-horse-battery").unwrap();
         let tokens = Tokens::new(&[document("anna", &hash)]).unwrap();
         let names: Vec<String> = (0..60).map(|number| format!("guess-number-{number:08}")).collect();
-        let all = names.iter().map(|name| tokens.verify(name, Timestamp(0)));
+        let all = names.iter().map(|name| tokens.verify(name, None, Timestamp(0)));
         let verdicts = futures_util::future::join_all(all).await;
         assert!(verdicts.iter().filter(|verdict| **verdict == Verdict::Busy).count() >= 60 - WAITING);
         assert!(verdicts.contains(&Verdict::Unknown) && !verdicts.iter().any(|v| matches!(v, Verdict::Known(_))));
+    }
+
+    #[tokio::test]
+    async fn one_address_cannot_guess_for_ever_and_keeps_nobody_else_out() {
+        let tokens = Tokens::new(&[document("anna", &hash_token("correct-horse-battery").unwrap())]).unwrap();
+        let [guesser, other] = [1, 2].map(|last| Some(IpAddr::from([192, 0, 2, last])));
+        let mut refused = 0;
+        for number in 0..20 {
+            let guess = format!("guess-number-{number:08}");
+            refused += u32::from(tokens.verify(&guess, guesser, Timestamp(0)).await == Verdict::Busy);
+        }
+        assert!((5..=10).contains(&refused), "{refused}");
+        assert_eq!(tokens.verify("correct-horse-battery", guesser, Timestamp(0)).await, Verdict::Busy);
+        for second in (0..2000).step_by(100) {
+            let now = Timestamp::from_seconds(f64::from(second));
+            assert!(matches!(tokens.verify("correct-horse-battery", other, now).await, Verdict::Known(_)), "{second}");
+        }
     }
 
     #[test]

@@ -200,7 +200,7 @@ pub struct SceneAbout {
 }
 
 /// A scene as far as somebody sees it.
-struct SeenScene {
+pub(super) struct SeenScene {
     channel: Arc<SceneChannel>,
     /// What is left of it; `None` where nothing is withheld.
     sight: Option<Arc<Sight>>,
@@ -285,6 +285,17 @@ impl Live {
         (channel, receiver)
     }
 
+    /// Whether this is what is served under its name.
+    fn has(&self, channel: &Arc<SceneChannel>) -> bool {
+        let scenes = self.scenes.read().unwrap_or_else(PoisonError::into_inner);
+        scenes.values().any(|served| Arc::ptr_eq(served, channel))
+    }
+
+    /// Serves a scene no longer.
+    pub fn close(&self, name: &str) {
+        self.scenes.write().unwrap_or_else(PoisonError::into_inner).remove(name);
+    }
+
     /// Sets who draws pictures; the first one stays.
     pub fn set_painter(&self, painter: Box<dyn Painter>) {
         // A second painter is of no use.
@@ -311,8 +322,12 @@ impl Live {
 impl Service {
     /// The scenes that who asks may know of, by name.
     fn live_scenes(&self) -> BTreeMap<String, SeenScene> {
-        let served = self.served();
-        let seen = |(name, channel): (String, _)| self.seen_scene(&served, &name, channel).map(|seen| (name, seen));
+        self.live_scenes_of(&self.served())
+    }
+
+    /// The same of what is served now or will be.
+    pub(super) fn live_scenes_of(&self, served: &Served) -> BTreeMap<String, SeenScene> {
+        let seen = |(name, channel): (String, _)| self.seen_scene(served, &name, channel).map(|seen| (name, seen));
         self.live.scenes().into_iter().filter_map(seen).collect()
     }
 
@@ -339,16 +354,12 @@ impl Service {
             return Some(SeenScene { channel, sight: None });
         }
         let parts = channel.about.parts.as_ref()?;
-        let mut sights = self.sights.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (self.role, name.to_owned());
-        let known = sights.get(&key).filter(|sight| sight.is_of(city)).cloned();
-        let sight = known.unwrap_or_else(|| {
+        let mut sights = served.sights.lock().unwrap_or_else(PoisonError::into_inner);
+        let sight = sights.entry((self.role, name.to_owned())).or_insert_with(|| {
             let hello = channel.read(|board| board.hello().clone());
-            let made = Sight::new(Arc::clone(parts), Arc::clone(city), &hello, &channel.about.for_viewers);
-            let made = Arc::new(made);
-            sights.insert(key, Arc::clone(&made));
-            made
+            Arc::new(Sight::new(Arc::clone(parts), Arc::clone(city), &hello, &channel.about.for_viewers))
         });
+        let sight = Arc::clone(sight);
         drop(sights);
         Some(SeenScene { channel, sight: Some(sight) })
     }

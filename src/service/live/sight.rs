@@ -82,11 +82,6 @@ impl Sight {
         sight
     }
 
-    /// Whether it is made of this.
-    pub fn is_of(&self, seen: &Arc<Published>) -> bool {
-        Arc::ptr_eq(&self.seen, seen)
-    }
-
     /// The version of the city that rows are of.
     pub fn version(&self) -> &str {
         &self.seen.version

@@ -117,7 +117,11 @@ type Farewell = (u16, String);
 async fn serve(socket: WebSocket, service: Service, caller: Option<Caller>, seat: Seat, format: Format) {
     let live = service.live().clone();
     let (mut sink, mut stream) = socket.split();
-    let (wish, wishes) = watch::channel(None);
+    let (wish, wishes) = watch::channel::<Option<Wish>>(None);
+    let listened = {
+        let wishes = wishes.clone();
+        move || wishes.borrow().as_ref().map(|wish| Arc::clone(&wish.channel))
+    };
     let (answered, answers) = watch::channel(0_u64);
     let (mailbox, mail) = mpsc::channel(MAILBOX);
     let speaker = Speaker {
@@ -142,7 +146,7 @@ async fn serve(socket: WebSocket, service: Service, caller: Option<Caller>, seat
     let farewell = tokio::select! {
         farewell = listener.listen(&mut stream) => farewell,
         farewell = speaker.speak(wishes, answers, mail) => farewell,
-        farewell = service.sent_away(caller.as_ref()) => Some(farewell),
+        farewell = service.sent_away(caller.as_ref(), listened) => Some(farewell),
         () = service.stopped() => Some((close_code::AWAY, "the server stops".to_owned())),
     };
     drop(seat);
