@@ -6,7 +6,7 @@ struct Environment {
     light_direction: vec4<f32>,   // w: 1 where shadows are drawn
     light_color: vec4<f32>,       // w: night
     sun_direction: vec4<f32>,     // w: share of lit windows
-    zenith_color: vec4<f32>,
+    zenith_color: vec4<f32>,      // w, and that of camera_in_render: unit vector towards the sun on the level
     horizon_color: vec4<f32>,     // w: haze, 1/m
     glow_color: vec4<f32>,        // w: brightness of the sun's disc
     sky_ambient: vec4<f32>,       // w: effect seconds
@@ -20,12 +20,18 @@ fn site_from_render(v: vec3<f32>) -> vec3<f32> {
     return vec3(v.x, -v.z, v.y);
 }
 
-fn hash(n: vec3<u32>) -> f32 {
+// Three numbers without a pattern.
+fn mixed(n: vec3<u32>) -> vec3<u32> {
     var v = n * 1664525u + 1013904223u;
     v.x += v.y * v.z; v.y += v.z * v.x; v.z += v.x * v.y;
     v ^= v >> vec3(16u);
     v.x += v.y * v.z; v.y += v.z * v.x; v.z += v.x * v.y;
-    return f32(v.x >> 8u) / 16777216.0;
+    return v;
+}
+
+// One of them, between 0 and 1.
+fn hash(n: vec3<u32>) -> f32 {
+    return f32(mixed(n).x >> 8u) / 16777216.0;
 }
 
 // Smooth noise between 0 and 1 on a lattice of unit cells that repeats after `period` cells (a power of two).
@@ -44,8 +50,7 @@ fn lattice_noise(p: vec2<f32>, period: i32, salt: u32) -> f32 {
 fn sky_color(env: Environment, direction: vec3<f32>) -> vec3<f32> {
     let up = max(direction.z, 0.0);
     let level = normalize(direction.xy + vec2(1e-5, 0.0));
-    let sun_level = normalize(env.sun_direction.xy + vec2(1e-5, 0.0));
-    let towards = dot(level, sun_level) * 0.5 + 0.5;
+    let towards = dot(level, vec2(env.zenith_color.w, env.camera_in_render.w)) * 0.5 + 0.5;
     let horizon = mix(env.horizon_color.rgb, env.glow_color.rgb, towards * towards * towards);
     let t = 1.0 - exp(-up * 4.5);
     var color = mix(horizon, env.zenith_color.rgb, t);
@@ -101,8 +106,20 @@ fn tone(color: vec3<f32>) -> vec3<f32> {
     return clamp((x * (2.51 * x + 0.03)) / (x * (2.43 * x + 0.59) + 0.14), vec3(0.0), vec3(1.0));
 }
 
+// A colour as the picture holds it. ENCODED: the picture is no sRGB texture, so nothing encodes it later: here it is done,
+// off by less than two steps of 255.
+fn stored(color: vec3<f32>) -> vec3<f32> {
+#ifdef ENCODED
+    let second = sqrt(color);
+    let fourth = sqrt(second);
+    return max(0.662002687 * second + 0.684122060 * fourth - 0.323583601 * sqrt(fourth) - 0.022541147 * color, vec3(0.0));
+#else
+    return color;
+#endif
+}
+
 // Ends a pixel: tones, and half a step of noise against bands in the sky.
 fn finish(color: vec3<f32>, pixel: vec2<f32>) -> vec4<f32> {
     let noise = hash(vec3(u32(pixel.x), u32(pixel.y), 7u)) - 0.5;
-    return vec4(tone(color) + noise * (1.0 / 255.0) * 0.6, 1.0);
+    return vec4(stored(tone(color)) + noise * (1.0 / 255.0) * 0.6, 1.0);
 }

@@ -1,7 +1,7 @@
 // Procedural facades: storeys, window bays and lit windows from a place on a wall.
 #define_import_path veduta::facade
 
-#import veduta::environment::{Environment, hash, sky_color}
+#import veduta::environment::{Environment, hash, mixed, sky_color}
 
 struct Wall {
     albedo: vec3<f32>,
@@ -21,11 +21,18 @@ fn filtered(x: f32, on: f32, width: f32) -> f32 {
     return clamp((integral_high - integral_low) / w, 0.0, 1.0);
 }
 
+// By what objects differ, each between 0 and 1: tint, roof, kind of windows, width of their bays. One hash for all: it is the
+// dearest part of a vertex.
+fn variety(seed: u32) -> vec4<f32> {
+    let v = mixed(vec3(seed, 1u, 1u));
+    return vec4(vec3<f32>(v >> vec3(8u)) / 16777216.0, f32(v.x & 0xFFFu) / 4096.0);
+}
+
 // The windows of an object: width of a bay in metres, shares of a bay and of a storey that are window.
-fn bays(seed: u32) -> vec3<f32> {
-    let style = hash(vec3(seed, 3u, 5u));
-    let bay = mix(2.6, 4.4, hash(vec3(seed, 11u, 2u)));
+fn bays(variety: vec4<f32>) -> vec3<f32> {
+    let bay = mix(2.6, 4.4, variety.w);
     // Three families: punched windows, ribbons, curtain walls.
+    let style = variety.z;
     let curtain = step(0.80, style);
     let ribbon = step(0.56, style) * (1.0 - curtain);
     return vec3(bay, mix(mix(0.52, 0.94, ribbon), 0.90, curtain), mix(mix(0.52, 0.46, ribbon), 0.86, curtain));
@@ -50,8 +57,8 @@ fn lamps(env: Environment, cell: vec2<f32>, width: vec2<f32>, seed: u32) -> vec3
 }
 
 // `along` metres along the wall, `up` metres above the object's foot, `footprint` metres that a pixel covers (along, up).
-fn facade(env: Environment, albedo: vec3<f32>, along: f32, up: f32, footprint: vec2<f32>, seed: u32) -> Wall {
-    let windows = bays(seed);
+fn facade(env: Environment, albedo: vec3<f32>, along: f32, up: f32, footprint: vec2<f32>, variety: vec4<f32>, seed: u32) -> Wall {
+    let windows = bays(variety);
     let bay = windows.x;
     let on = windows.yz;
     let cell = vec2(along / bay, up / STOREY_M);

@@ -12,7 +12,7 @@ const DATA_COLOR: u32 = 64u;
 const GLOWS: u32 = 128u;
 const WATER: u32 = 256u;
 const GROUND: u32 = 512u;
-// Of a face, not of an object: too narrow for a window. Twin of `city_mesh` in src/engine/city_material/part.rs.
+// Of a face, not of an object: too narrow for a window. Twin of `narrow` in src/engine/city_material/part.rs.
 const NARROW: u32 = 32768u;
 
 // How bright a colour that tells something is by itself in the night, of its own brightness.

@@ -105,18 +105,18 @@ fn fragment(in: Varyings) -> @location(0) vec4<f32> {
     let wall = 1.0 - smoothstep(0.35, 0.6, abs(normal.z));
     if (flags & looks::FACADE) != 0u {
         // Neighbours differ a little.
-        let tint = air::hash(vec3(seed, 1u, 1u)) - 0.5;
+        let variety = facade::variety(seed);
+        let tint = variety.x - 0.5;
         albedo *= 1.0 + (1.0 - is_data) * vec3(0.16, 0.12, 0.06) * tint * 1.6;
         if wall > 0.0 && (flags & looks::NARROW) == 0u {
-            let f = facade::facade(env, albedo, along, in.place.z, footprint, seed);
+            let f = facade::facade(env, albedo, along, in.place.z, footprint, variety, seed);
             glass = f.glass * wall * mix(1.0, 0.35, is_data);
             albedo = mix(albedo, f.albedo, wall);
             emission = f.emission * (wall * (1.0 - is_data));
         }
         if normal.z > 0.5 {
             // Roofs: gravel, membrane or tiles, with a little grain where it can be seen.
-            let kind = air::hash(vec3(seed, 41u, 3u));
-            let roof = mix(vec3(0.78, 0.78, 0.80), vec3(0.92, 0.82, 0.74), smoothstep(0.35, 0.8, kind));
+            let roof = mix(vec3(0.78, 0.78, 0.80), vec3(0.92, 0.82, 0.74), smoothstep(0.35, 0.8, variety.y));
             let cell = vec3<u32>(u32(i32(floor(in.place.x * 0.7)) + 65536), u32(i32(floor(in.place.y * 0.7)) + 65536), seed);
             let grain = (air::hash(cell) - 0.5) * (1.0 - smoothstep(0.6, 2.4, roof_footprint));
             albedo = mix(albedo, albedo * roof * (1.0 + 0.10 * grain), (1.0 - is_data) * 0.85);

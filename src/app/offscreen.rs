@@ -8,7 +8,7 @@ use bevy::render::RenderApp;
 use bevy::render::render_asset::RenderAssets;
 use bevy::render::render_resource::{
     BufferDescriptor, BufferUsages, CachedPipelineState, CommandEncoderDescriptor, Extent3d, MapMode, PipelineCache,
-    PipelineDescriptor, PollType, TexelCopyBufferInfo, TexelCopyBufferLayout, TextureFormat, TextureUsages,
+    PipelineDescriptor, PollType, TexelCopyBufferInfo, TexelCopyBufferLayout, TextureUsages,
 };
 use bevy::render::renderer::{RenderDevice, RenderQueue};
 use bevy::render::texture::GpuImage;
@@ -62,13 +62,14 @@ impl Offscreen {
         let mut quality = adapter.quality();
         quality.shadows = settings.shadows.unwrap_or(quality.shadows && !settings.plain);
         quality.plain |= settings.plain;
+        quality.encoded = quality.plain;
         Ok(Self::with_quality(settings, adapter, quality))
     }
 
     fn with_quality(settings: OffscreenSettings, adapter: Adapter, quality: Quality) -> Self {
         let mut app = windowless_app(&adapter, quality);
         let (width, height) = (settings.width * settings.oversampling, settings.height * settings.oversampling);
-        let mut image = Image::new_target_texture(width, height, TextureFormat::Rgba8UnormSrgb, None);
+        let mut image = Image::new_target_texture(width, height, quality.target_format(), None);
         image.texture_descriptor.usage |= TextureUsages::COPY_SRC;
         let target = app.world_mut().resource_mut::<Assets<Image>>().add(image);
         let into_image =

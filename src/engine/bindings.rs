@@ -1,14 +1,23 @@
-//! Bind-group entries that our materials share.
+//! What our materials share: bind-group entries, and how a program fits the picture it draws into.
 
 use bevy::prelude::*;
 use bevy::render::render_asset::RenderAssets;
 use bevy::render::render_resource::{
-    AsBindGroupError, BindGroupLayoutEntry, BindingType, BufferBindingType, OwnedBindingResource, SamplerBindingType,
-    ShaderStages, ShaderType, TextureSampleType, TextureViewDimension,
+    AsBindGroupError, BindGroupLayoutEntry, BindingType, BufferBindingType, OwnedBindingResource,
+    RenderPipelineDescriptor, SamplerBindingType, ShaderStages, ShaderType, TextureSampleType, TextureViewDimension,
 };
 use bevy::render::texture::GpuImage;
 
 use super::environment::{EnvironmentBuffer, EnvironmentUniform};
+
+/// Lets the program encode colours itself (sRGB) where the picture is of a format that does not.
+pub(super) fn encode_for_target(descriptor: &mut RenderPipelineDescriptor) {
+    let Some(fragment) = &mut descriptor.fragment else { return };
+    if fragment.targets.iter().flatten().any(|target| !target.format.is_srgb()) {
+        fragment.shader_defs.push("ENCODED".into());
+        descriptor.vertex.shader_defs.push("ENCODED".into());
+    }
+}
 
 /// The environment's buffer, the same for all materials.
 pub(super) fn environment_binding(environment: &EnvironmentBuffer) -> Result<OwnedBindingResource, AsBindGroupError> {

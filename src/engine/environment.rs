@@ -60,6 +60,7 @@ pub(super) struct EnvironmentUniform {
     light_color: Vec4,
     /// Unit vector to the sun itself, also below the horizon; w: share of lit windows.
     sun_direction: Vec4,
+    /// w: `x` of the unit vector towards the sun on the level.
     zenith_color: Vec4,
     /// The horizon away from the sun; w: haze, 1/m.
     horizon_color: Vec4,
@@ -69,7 +70,7 @@ pub(super) struct EnvironmentUniform {
     sky_ambient: Vec4,
     /// Light from below for a soffit; w: height of the camera above the site's zero, metres.
     ground_ambient: Vec4,
-    /// Camera in render space; w unused.
+    /// Camera in render space; w: `y` of the unit vector towards the sun on the level.
     camera_in_render: Vec4,
     /// Render origin modulo 4096 m, so that patterns on the ground stay where they are.
     pattern_origin: Vec4,
@@ -129,16 +130,18 @@ fn light_site(
     let camera = cameras.iter().next().map_or(DVec3::ZERO, |c| c.view.place_in_site);
     let pattern =
         DVec3::new(origin.in_site().x.rem_euclid(4096.0), origin.in_site().y.rem_euclid(4096.0), origin.in_site().z);
+    // A sun overhead is nowhere on the level; any direction will do.
+    let level = (sun.direction_in_site().truncate().as_vec2() + Vec2::X * 1e-5).normalize();
     *uniform = EnvironmentUniform {
         light_direction: light_direction(&sun).as_vec3().extend(f32::from(u8::from(quality.shadows))),
         light_color: colors.light.extend(colors.night),
         sun_direction: sun.direction_in_site().as_vec3().extend(environment.lit_windows),
-        zenith_color: colors.zenith.extend(0.0),
+        zenith_color: colors.zenith.extend(level.x),
         horizon_color: colors.horizon.extend((KOSCHMIEDER / environment.visibility_m.max(100.0)) as f32),
         glow_color: colors.glow.extend(colors.disc),
         sky_ambient: colors.sky_ambient.extend(environment.effect_seconds as f32),
         ground_ambient: colors.ground_ambient.extend(camera.z as f32),
-        camera_in_render: origin.render_from_site(camera).extend(0.0),
+        camera_in_render: origin.render_from_site(camera).extend(level.y),
         pattern_origin: pattern.as_vec3().extend(0.0),
     };
 }

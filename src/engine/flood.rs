@@ -18,7 +18,7 @@ use bevy::shader::ShaderRef;
 use glam::{DVec2, DVec3};
 
 use super::EngineSystems;
-use super::bindings::{environment_binding, environment_layout};
+use super::bindings::{encode_for_target, environment_binding, environment_layout};
 use super::environment::EnvironmentBuffer;
 use super::origin::SiteTransform;
 use super::shader_table::FLOOD_SHADER;
@@ -124,6 +124,7 @@ impl Material for FloodMaterial {
         layout: &MeshVertexBufferLayoutRef,
         _: MaterialPipelineKey<Self>,
     ) -> Result<(), SpecializedMeshPipelineError> {
+        encode_for_target(descriptor);
         descriptor.vertex.buffers = vec![
             layout
                 .0

@@ -5,6 +5,7 @@
 //! site frame in double precision; `origin` alone turns it into what the graphics card sees.
 
 use bevy::prelude::*;
+use bevy::render::render_resource::TextureFormat;
 
 mod bindings;
 pub mod camera;
@@ -62,22 +63,47 @@ pub struct Quality {
     pub samples: u32,
     /// Whether light is worked out for each vertex instead of each pixel, and clouds and ripples are left away.
     pub plain: bool,
+    /// Whether colours are encoded (sRGB) by the programs that draw them, instead of at every copy of the picture.
+    pub encoded: bool,
 }
 
 impl Quality {
     /// For a tier, and for a card that is really the processor (`software`).
     pub fn of(tier: Tier, software: bool) -> Self {
         match (tier, software) {
-            (Tier::WebGl2, plain) | (Tier::WebGpu, plain @ true) => {
-                Self { tier, shadows: false, shadow_cascades: 1, shadow_map_px: 1024, samples: 1, plain }
-            }
-            (_, true) => {
-                Self { tier, shadows: true, shadow_cascades: 1, shadow_map_px: 2048, samples: 1, plain: false }
-            }
-            (_, false) => {
-                Self { tier, shadows: true, shadow_cascades: 3, shadow_map_px: 4096, samples: 4, plain: false }
-            }
+            (Tier::WebGl2, plain) | (Tier::WebGpu, plain @ true) => Self {
+                tier,
+                shadows: false,
+                shadow_cascades: 1,
+                shadow_map_px: 1024,
+                samples: 1,
+                plain,
+                encoded: false,
+            },
+            (_, true) => Self {
+                tier,
+                shadows: true,
+                shadow_cascades: 1,
+                shadow_map_px: 2048,
+                samples: 1,
+                plain: false,
+                encoded: false,
+            },
+            (_, false) => Self {
+                tier,
+                shadows: true,
+                shadow_cascades: 3,
+                shadow_map_px: 4096,
+                samples: 4,
+                plain: false,
+                encoded: false,
+            },
         }
+    }
+
+    /// The format of pictures that a shell has drawn into.
+    pub fn target_format(&self) -> TextureFormat {
+        if self.encoded { TextureFormat::Rgba8Unorm } else { TextureFormat::Rgba8UnormSrgb }
     }
 
     /// The component for a camera.

@@ -16,7 +16,7 @@ use bevy::render::renderer::RenderDevice;
 use bevy::shader::ShaderRef;
 
 use super::Quality;
-use super::bindings::{environment_binding, environment_layout};
+use super::bindings::{encode_for_target, environment_binding, environment_layout};
 use super::environment::EnvironmentBuffer;
 use super::shader_table::SKY_SHADER;
 
@@ -248,6 +248,7 @@ impl Material for SkyMaterial {
                 fragment.shader_defs.push("PLAIN".into());
             }
         }
+        encode_for_target(descriptor);
         descriptor.vertex.buffers = vec![layout.0.get_layout(&[Mesh::ATTRIBUTE_POSITION.at_shader_location(0)])?];
         descriptor.primitive.cull_mode = None;
         Ok(())

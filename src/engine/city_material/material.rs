@@ -18,7 +18,8 @@ use bevy::shader::{ShaderDefVal, ShaderRef};
 use super::object_table::ObjectFlags;
 use super::part::{ATTRIBUTE_COLOR, ATTRIBUTE_NORMAL, ATTRIBUTE_OBJECT};
 use crate::engine::bindings::{
-    environment_binding, environment_layout, sampler_binding, sampler_layout, texture_binding, texture_layout,
+    encode_for_target, environment_binding, environment_layout, sampler_binding, sampler_layout, texture_binding,
+    texture_layout,
 };
 use crate::engine::environment::EnvironmentBuffer;
 use crate::engine::shader_table::{CITY_DEPTH_SHADER, CITY_PLAIN_SHADER, CITY_SHADER};
@@ -41,6 +42,8 @@ pub struct PlainProgram {
     pub ground: bool,
     /// Some object has windows.
     pub windows: bool,
+    /// A face has one light, so that faces may share corners: there are windows and no water, which mirrors the sky.
+    pub faces: bool,
     /// Some object is water.
     pub water: bool,
     /// Some object is marked, see [`ObjectFlags::MARKS`].
@@ -55,6 +58,7 @@ impl PlainProgram {
         Self {
             ground: flags.has(ObjectFlags::GROUND),
             windows: flags.has(ObjectFlags::FACADE),
+            faces: flags.has(ObjectFlags::FACADE) && !flags.has(ObjectFlags::WATER),
             water: flags.has(ObjectFlags::WATER),
             marks: flags.has_any(ObjectFlags::MARKS),
             night,
@@ -62,8 +66,9 @@ impl PlainProgram {
     }
 
     fn shader_defs(self) -> impl Iterator<Item = ShaderDefVal> {
-        let defs = [("WINDOWS", self.windows), ("WATER", self.water), ("MARKS", self.marks), ("NIGHT", self.night)];
-        defs.into_iter().filter(|(_, holds)| *holds).map(|(name, _)| name.into())
+        let (lit, marked) = ([("WATER", self.water), ("NIGHT", self.night)], [("MARKS", self.marks)]);
+        let built = [("WINDOWS", self.windows), ("FACES", self.faces)];
+        built.into_iter().chain(lit).chain(marked).filter(|(_, holds)| *holds).map(|(name, _)| name.into())
     }
 }
 
@@ -168,6 +173,7 @@ impl Material for CityMaterial {
                 fragment.shader_defs.extend(plain.shader_defs());
             }
         }
+        encode_for_target(descriptor);
         descriptor.vertex.buffers = vec![layout.0.get_layout(&attributes)?];
         Ok(())
     }

@@ -4,6 +4,7 @@
 //! the vertex shader. Colour, flags, height factor and visibility of an object are a texel, so styling a city writes a few
 //! bytes and never touches a mesh. A part may be draped with a picture: terrain with its image, a model with its texture. The texture works on WebGL2, which has no storage buffers.
 
+mod corners;
 mod material;
 mod object_table;
 mod part;
@@ -11,7 +12,7 @@ mod part;
 pub use material::CityMaterial;
 pub use object_table::{ObjectFlags, ObjectLook, ObjectTable, TABLE_WIDTH};
 pub(super) use part::mesh_box;
-pub use part::{CityAssets, CityPart, city_mesh, mesh_gpu_bytes};
+pub use part::{CityAssets, CityPart, mesh_gpu_bytes};
 
 use bevy::prelude::*;
 

@@ -9,11 +9,12 @@ use bevy::prelude::*;
 use bevy::render::render_resource::VertexFormat;
 use glam::DAffine3;
 
+use super::corners::{Provoking, share_corners};
 use super::material::PlainProgram;
 use super::{CityMaterial, ObjectLook, ObjectTable};
-use crate::engine::Quality;
 use crate::engine::environment::EnvironmentUniform;
 use crate::engine::origin::SiteTransform;
+use crate::engine::{Quality, Tier};
 use crate::geometry;
 
 /// Unit normal in four signed bytes: 0.45 degrees fine, which flat walls do not show.
@@ -43,30 +44,48 @@ pub fn mesh_gpu_bytes(mesh: &geometry::Mesh) -> usize {
     mesh.positions.len() * VERTEX_BYTES + size_of_val(mesh.texture_coordinates.as_slice()) + mesh.indices.len() * 4
 }
 
-/// Our mesh as Bevy's, to be handed to the graphics card and not kept.
-pub fn city_mesh(mesh: &geometry::Mesh) -> Mesh {
-    let count = mesh.positions.len();
-    let positions: Vec<[f32; 3]> = mesh.positions.iter().map(|p| p.to_array()).collect();
-    let narrow = narrow(mesh);
-    let normal = |(n, narrow): (&Vec3, &bool)| [byte(n.x), byte(n.y), byte(n.z), if *narrow { 127 } else { 0 }];
-    let mut normals: Vec<[i8; 4]> = mesh.normals.iter().zip(&narrow).map(normal).collect();
-    normals.resize(count, [0, 0, 127, 0]);
-    let mut objects = mesh.feature_ids.clone();
-    objects.resize(count, 0);
-    let mut colors = mesh.colors.clone();
-    colors.resize(count, [255; 4]);
-    let bare = Mesh::new(PrimitiveTopology::TriangleList, RenderAssetUsages::RENDER_WORLD)
-        .with_inserted_attribute(Mesh::ATTRIBUTE_POSITION, positions)
-        .with_inserted_attribute(ATTRIBUTE_NORMAL, VertexAttributeValues::Snorm8x4(normals))
-        .with_inserted_attribute(ATTRIBUTE_OBJECT, VertexAttributeValues::Uint32(objects))
-        .with_inserted_attribute(ATTRIBUTE_COLOR, VertexAttributeValues::Unorm8x4(colors))
-        .with_inserted_indices(Indices::U32(mesh.indices.clone()));
-    if mesh.texture_coordinates.is_empty() {
-        return bare;
+/// The vertices of a mesh as the card takes them. All arrays are as long as `positions`; coordinates may be empty.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(super) struct Vertices {
+    pub positions: Vec<[f32; 3]>,
+    /// In bytes; the last one says that the face is narrow.
+    pub normals: Vec<[i8; 4]>,
+    pub objects: Vec<u32>,
+    pub colors: Vec<[u8; 4]>,
+    pub coordinates: Vec<[f32; 2]>,
+    pub indices: Vec<u32>,
+}
+
+impl Vertices {
+    fn of(mesh: &geometry::Mesh) -> Self {
+        let count = mesh.positions.len();
+        let narrow = narrow(mesh);
+        let normal = |(n, narrow): (&Vec3, &bool)| [byte(n.x), byte(n.y), byte(n.z), if *narrow { 127 } else { 0 }];
+        let mut normals: Vec<[i8; 4]> = mesh.normals.iter().zip(&narrow).map(normal).collect();
+        normals.resize(count, [0, 0, 127, 0]);
+        let mut objects = mesh.feature_ids.clone();
+        objects.resize(count, 0);
+        let mut colors = mesh.colors.clone();
+        colors.resize(count, [255; 4]);
+        let mut coordinates: Vec<[f32; 2]> = mesh.texture_coordinates.iter().map(|uv| uv.to_array()).collect();
+        coordinates.resize(if coordinates.is_empty() { 0 } else { count }, [0.0; 2]);
+        let positions = mesh.positions.iter().map(|p| p.to_array()).collect();
+        Self { positions, normals, objects, colors, coordinates, indices: mesh.indices.clone() }
     }
-    let mut coordinates: Vec<[f32; 2]> = mesh.texture_coordinates.iter().map(|uv| uv.to_array()).collect();
-    coordinates.resize(count, [0.0; 2]);
-    bare.with_inserted_attribute(Mesh::ATTRIBUTE_UV_0, coordinates)
+
+    /// As Bevy's, to be handed to the graphics card and not kept.
+    fn into_mesh(self) -> Mesh {
+        let bare = Mesh::new(PrimitiveTopology::TriangleList, RenderAssetUsages::RENDER_WORLD)
+            .with_inserted_attribute(Mesh::ATTRIBUTE_POSITION, self.positions)
+            .with_inserted_attribute(ATTRIBUTE_NORMAL, VertexAttributeValues::Snorm8x4(self.normals))
+            .with_inserted_attribute(ATTRIBUTE_OBJECT, VertexAttributeValues::Uint32(self.objects))
+            .with_inserted_attribute(ATTRIBUTE_COLOR, VertexAttributeValues::Unorm8x4(self.colors))
+            .with_inserted_indices(Indices::U32(self.indices));
+        if self.coordinates.is_empty() {
+            return bare;
+        }
+        bare.with_inserted_attribute(Mesh::ATTRIBUTE_UV_0, self.coordinates)
+    }
 }
 
 /// Faces narrower than this have no windows: masts, chimneys, the facets of a round corner. Metres.
@@ -132,11 +151,16 @@ impl CityAssets<'_, '_> {
         let part = CityPart { triangles: mesh.triangles(), gpu_bytes: mesh_gpu_bytes(mesh) + table.bytes() };
         let drape = drape.filter(|_| !mesh.texture_coordinates.is_empty());
         let plain = self.quality.plain.then(|| PlainProgram::of(table.flags(), self.environment.is_night()));
+        let mut vertices = Vertices::of(mesh);
+        if plain.is_some_and(|plain| plain.faces) && drape.is_none() {
+            let last = self.quality.tier == Tier::WebGl2;
+            vertices = share_corners(&vertices, if last { Provoking::Last } else { Provoking::First });
+        }
         let material = CityMaterial { objects: table.image().clone(), drape, plain };
         self.commands
             .spawn((
                 part,
-                Mesh3d(self.meshes.add(city_mesh(mesh))),
+                Mesh3d(self.meshes.add(vertices.into_mesh())),
                 MeshMaterial3d(self.materials.add(material)),
                 table,
                 mesh_box(mesh),

@@ -91,8 +91,11 @@ void main() {
 }`;
 
 function begin(gl) {
-  /** Two triangles a side and for the roof; apart, each face has its corners; shared, the last vertex of a triangle has its normal. */
-  const boxes = (chosen, shared) => {
+  /**
+   * Two triangles a side and for the roof. `apart`: each face has its corners; `shared`: the last vertex of a triangle has its
+   * normal; `fours`: the same, and opposite walls come first, so that a software card finds four new vertices at a time.
+   */
+  const boxes = (chosen, corner) => {
     const [vertices, indices] = [[], []];
     const put = (x, y, z, normal, object) => vertices.push([x, y, z, ...normal, object]) - 1;
     for (const number of chosen) {
@@ -101,12 +104,19 @@ function begin(gl) {
       const [wide, deep, object] = [10 + varied(1) * 20, 10 + varied(2) * 20, number % 625];
       const corners = [[x, y], [x + wide, y], [x + wide, y + deep], [x, y + deep]];
       const walls = [[0, -1, 0], [1, 0, 0], [0, 1, 0], [-1, 0, 0]];
-      const roof = corners.map(([x, y]) => put(x, y, height, [0, 0, 1], object));
+      const fours = corner === "fours";
+      const roof = corners.map(([x, y], side) => put(x, y, height, fours && side % 2 === 0 ? walls[side] : [0, 0, 1], object));
+      const feet = corner !== "apart" && corners.map(([x, y], side) => put(x, y, 0, walls[side], object));
+      if (fours) {
+        for (const side of [0, 2]) indices.push(feet[side + 1], roof[side + 1], feet[side], feet[side], roof[side + 1], roof[side]);
+        for (const [side, next] of [[1, 2], [3, 0]]) indices.push(feet[next], roof[next], feet[side], roof[next], roof[side], feet[side]);
+        indices.push(roof[2], roof[0], roof[1], roof[0], roof[2], roof[3]);
+        continue;
+      }
       indices.push(roof[0], roof[1], roof[2], roof[0], roof[2], roof[3]);
-      const feet = shared && corners.map(([x, y], side) => put(x, y, 0, walls[side], object));
       walls.forEach((normal, side) => {
         const next = (side + 1) % 4;
-        if (shared) return indices.push(feet[next], roof[next], feet[side], roof[next], roof[side], feet[side]);
+        if (feet) return indices.push(feet[next], roof[next], feet[side], roof[next], roof[side], feet[side]);
         const [a, b] = [corners[side], corners[next]];
         const [p, q, r, s] = [[...a, 0], [...b, 0], [...b, height], [...a, height]].map((place) => put(...place, normal, object));
         indices.push(p, q, r, p, r, s);
@@ -132,8 +142,8 @@ function begin(gl) {
     gl.vertexAttribPointer(3, 4, gl.UNSIGNED_BYTE, true, 24, 20);
     return { array, count: indices.length };
   };
-  const draws = (shared) =>
-    Array.from({ length: DRAWS }, (_, draw) => boxes([...Array(BOXES).keys()].filter((box) => box % DRAWS === draw), shared));
+  const draws = (corner) =>
+    Array.from({ length: DRAWS }, (_, draw) => boxes([...Array(BOXES).keys()].filter((box) => box % DRAWS === draw), corner));
   const program = (...sources) => {
     const linked = gl.createProgram();
     [gl.VERTEX_SHADER, gl.FRAGMENT_SHADER].forEach((kind, i) => {
@@ -147,7 +157,7 @@ function begin(gl) {
     if (!gl.getProgramParameter(linked, gl.LINK_STATUS)) throw new Error(gl.getProgramInfoLog(linked));
     return linked;
   };
-  const [apart, shared] = [draws(false), draws(true)];
+  const [apart, shared, fours] = ["apart", "shared", "fours"].map(draws);
   const objects = new Uint32Array(256 * 3 * 4);
   for (let i = 0; i < 768; i++) objects.set([0xff8890a0, (((i * 2654435761) >>> 16) << 16) | 32, 0x3f800000, 0], i * 4);
   gl.bindTexture(gl.TEXTURE_2D, gl.createTexture());
@@ -164,11 +174,13 @@ function begin(gl) {
   return {
     "placed": [apart, program(placed(""), fragment("", false))],
     "placed, shared corners": [shared, program(placed("flat"), fragment("flat", false))],
+    "placed, in fours": [fours, program(placed("flat"), fragment("flat", false))],
     "plain": [apart, program(vertex("", FULL), fragment("", true))],
     "plain, no windows": [apart, program(vertex("", FULL), fragment("", false))],
     "plain, shared corners": [shared, program(vertex("flat", FULL), fragment("flat", true))],
     "cut": [apart, program(vertex("", CUT), fragment("", true))],
     "cut, shared corners": [shared, program(vertex("flat", CUT), fragment("flat", true))],
+    "cut, in fours": [fours, program(vertex("flat", CUT), fragment("flat", true))],
   };
 }
 
