@@ -34,6 +34,11 @@ for kind in worker ${@:-webgpu webgl2}; do
   "${build[@]}" --locked --target "$target" --profile web --no-default-features "${features[@]}" --bin veduta
   out="web/dist/$kind"
   "$bindgen" --target web --no-typescript --remove-name-section --out-dir "$out" "$CARGO_TARGET_DIR/$target/web/veduta.wasm"
+  # A module is never collected, so it must be able to let go of what it holds: what is still called then (by finalizers)
+  # does nothing. And who fetches a program wants to know how large it is, which an answer that is compressed does not tell.
+  held=$(sed -n 's/^let \(.*\);$/\1/p' "$out/veduta.js" | grep -o 'cached[A-Za-z0-9]*Memory0\|wasm[A-Za-z]*' | sort -u | tr '\n' '=' | sed 's/=/ = /g')
+  echo "export function release() { ${held}__wbg_init_promise = undefined; wasm = new Proxy({}, { get: () => () => 0 }); }" >> "$out/veduta.js"
+  echo "export const programBytes = $(stat -c %s "$out/veduta_bg.wasm");" >> "$out/veduta.js"
   brotli -f -q 9 "$out/veduta_bg.wasm" "$out/veduta.js"
   bytes=$(stat -c %s "$out/veduta_bg.wasm.br")
   echo "$kind: $(stat -c %s "$out/veduta_bg.wasm") bytes, $bytes in brotli, $(stat -c %s "$out/veduta.js.br") of its glue"

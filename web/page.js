@@ -1,10 +1,10 @@
 // The page that the server shows: a city in the whole window. The address holds the view, so that a link shows the same:
-// `#scene=…&camera=lon,lat,h,heading,pitch&select=…`; a camera may be one of the scene's by its name.
+// `#scene=…&camera=lon,lat,h,heading,pitch[,field of view]&select=…`; a camera may be one of the scene's by its name.
 
 import { Veduta } from "./veduta.js";
 
 const CAMERA = ["longitude", "latitude", "height", "heading", "pitch"];
-const DIGITS = [6, 6, 1, 1, 1];
+const DIGITS = [6, 6, 1, 1, 1, 1];
 const SPEEDS = [0.1, 1000];
 
 const state = document.getElementById("state");
@@ -12,7 +12,8 @@ const state = document.getElementById("state");
 function said() {
   const words = new URLSearchParams(location.hash.slice(1));
   const numbers = words.get("camera")?.split(",").map(Number);
-  const whole = numbers?.length === CAMERA.length && numbers.every(Number.isFinite);
+  const whole = [5, 6].includes(numbers?.length) && numbers.every(Number.isFinite);
+  const [, , , , , angle] = numbers ?? [];
   const style = words.get("style");
   return {
     scene: words.get("scene") ?? undefined,
@@ -22,7 +23,10 @@ function said() {
     screen: words.get("screen") ?? undefined,
     select: words.get("select") ?? undefined,
     style: style ? JSON.parse(style) : undefined,
-    camera: whole ? Object.fromEntries(CAMERA.map((name, i) => [name, numbers[i]])) : words.get("camera"),
+    time: words.get("time") ?? undefined,
+    camera: whole
+      ? { ...Object.fromEntries(CAMERA.map((name, i) => [name, numbers[i]])), ...(angle && { field_of_view: angle }) }
+      : words.get("camera"),
   };
 }
 
@@ -33,7 +37,8 @@ function remember(viewer) {
   put("scene", scene);
   put("city", scene ? undefined : city);
   put("package", address);
-  put("camera", camera && CAMERA.map((name, i) => camera[name].toFixed(DIGITS[i])).join(","));
+  const numbers = camera && [...CAMERA.map((name) => camera[name]), camera.field_of_view].filter((n) => n !== undefined);
+  put("camera", numbers?.map((number, i) => number.toFixed(DIGITS[i])).join(","));
   put("select", select);
   put("style", style && JSON.stringify(style));
   history.replaceState(null, "", `#${words.toString().replaceAll("%2C", ",").replaceAll("%2F", "/")}`);
@@ -41,7 +46,7 @@ function remember(viewer) {
 
 function progress(done, all) {
   const mebibytes = (bytes) => (bytes / 2 ** 20).toFixed(1);
-  show(`Program: ${mebibytes(done)}${all ? ` of ${mebibytes(all)}` : ""} MB`);
+  show(`Program: ${mebibytes(done)} of ${mebibytes(all)} MB`);
 }
 
 function show(words) {
@@ -119,13 +124,23 @@ async function mount() {
       complete: () => show(""),
       lost: () => show("The picture is lost; it comes again …"),
       recovered: () => show("Tiles …"),
-      failed: ({ message }) => show(message),
-      scene: ({ scene }) => {
-        location.hash = `scene=${encodeURIComponent(scene)}`;
+      failed: async ({ message, signedOut }) => {
+        show(message);
+        if (!signedOut) return;
+        await signIn();
         location.reload();
+      },
+      scene: ({ scene }) => {
+        // It stays the screen that it is.
+        const words = new URLSearchParams(location.hash.slice(1));
+        for (const name of ["city", "package", "camera", "select", "style"]) words.delete(name);
+        words.set("scene", scene);
+        location.hash = words;
       },
     },
   });
+  // What the viewer itself remembers changes the address without this.
+  addEventListener("hashchange", () => location.reload());
   if (!viewer.stats?.complete) show("Tiles …");
   document.title = viewer.scene?.title || viewer.city?.title || "Veduta";
   listenToKeys(viewer);

@@ -248,8 +248,8 @@ export interface Events {
   lost: { message: string };
   /** It is there again. */
   recovered: { seconds: number };
-  /** It does not come again: nothing more happens. */
-  failed: { message: string };
+  /** It does not come again: nothing more happens. `signedOut`: whoever looks must sign in again. */
+  failed: { message: string; signedOut: boolean };
 }
 
 /** All that a link needs to show the same again: options for `mount`. */
@@ -261,6 +261,10 @@ export interface State {
   /** Identifier of the selected object. */
   select: string | null;
   style?: Layer[] | undefined;
+  time?: string | undefined;
+  tour?: boolean | undefined;
+  panel?: boolean | undefined;
+  live?: boolean | undefined;
 }
 
 export interface MountOptions {
@@ -298,7 +302,7 @@ export interface MountOptions {
   renderer?: "webgpu" | "webgl2" | undefined;
   /** Whether costly effects are left away; found out where nothing is said. */
   software?: boolean | undefined;
-  /** Bytes of the program that have come, of all (0: not known). */
+  /** Bytes of the program that have come, of all. */
   onProgress?: ((done: number, all: number) => void) | undefined;
   /** Listeners from the start. */
   on?: { [E in keyof Events]?: (what: Events[E]) => void } | undefined;

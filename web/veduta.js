@@ -17,31 +17,27 @@ const SIGNS_OF_A_PIECE = 2048;
 const [SIGNED_OUT, RIGHTS_CHANGED] = [4401, 4403];
 let instances = 0;
 
-/** The bundle that this browser can draw with: "webgpu" or "webgl2"; null where it can do neither. */
-async function bundle(wish) {
-  const webgpu = async () => Boolean(navigator.gpu && (await navigator.gpu.requestAdapter().catch(() => null)));
-  const webgl2 = () => Boolean(document.createElement("canvas").getContext("webgl2"));
-  if (wish !== "webgl2" && (await webgpu())) return "webgpu";
-  return wish !== "webgpu" && webgl2() ? "webgl2" : null;
-}
-
-/** Whether the card is really the processor. */
-async function isSoftware(kind) {
-  if (kind === "webgpu") {
-    const info = (await navigator.gpu.requestAdapter())?.info;
-    return /swiftshader|llvmpipe|software/i.test(`${info?.vendor} ${info?.architecture} ${info?.description}`);
+/** What this browser can draw with: "webgpu" or "webgl2", null where it can do neither; and whether the card is really the processor. */
+async function device(wish) {
+  const isSoftware = (...names) => /swiftshader|llvmpipe|software/i.test(names.join(" "));
+  const adapter = wish !== "webgl2" && (await navigator.gpu?.requestAdapter().catch(() => null));
+  if (adapter) {
+    const { vendor, architecture, description } = adapter.info ?? {};
+    return ["webgpu", isSoftware(vendor, architecture, description)];
   }
-  const gl = document.createElement("canvas").getContext("webgl2");
-  const names = gl?.getExtension("WEBGL_debug_renderer_info");
-  return /swiftshader|llvmpipe|software/i.test(names ? gl.getParameter(names.UNMASKED_RENDERER_WEBGL) : "");
+  const gl = wish !== "webgpu" && document.createElement("canvas").getContext("webgl2");
+  if (!gl) return [null, false];
+  const names = gl.getExtension("WEBGL_debug_renderer_info");
+  const software = isSoftware(names ? gl.getParameter(names.UNMASKED_RENDERER_WEBGL) : "");
+  // A browser has few contexts, and takes them from those who draw.
+  gl.getExtension("WEBGL_lose_context")?.loseContext();
+  return ["webgl2", software];
 }
 
-/** The bytes of a program as they come: `progress(bytes so far, bytes in all or 0)`. */
-async function fetched(url, progress) {
+/** The `all` bytes of a program as they come: `progress(bytes so far, bytes in all)`. */
+async function fetched(url, all, progress) {
   const response = await fetch(url);
   if (!response.ok) throw new Error(`the server answers ${response.status}: ${url.pathname}`);
-  // What is stated is the length of the compressed answer where it is compressed.
-  const all = response.headers.get("content-encoding") ? 0 : Number(response.headers.get("content-length") ?? 0);
   let done = 0;
   const counted = response.body.pipeThrough(
     new TransformStream({
@@ -55,7 +51,7 @@ async function fetched(url, progress) {
   return new Response(counted, { headers: { "content-type": "application/wasm" } });
 }
 
-/** Workers that decode tiles, for all viewers of a page; they begin with the first tile. */
+/** Workers that decode tiles, for all viewers of a page; they begin with the first tile, and anew where all have failed. */
 class Decoders {
   #workers = [];
   #waiting = new Map();
@@ -66,7 +62,7 @@ class Decoders {
     const number = this.#next++;
     const worker = this.#workers[number % this.#workers.length];
     return new Promise((resolve, reject) => {
-      this.#waiting.set(number, { resolve, reject });
+      this.#waiting.set(number, { worker, resolve, reject });
       worker.postMessage({ number, bytes }, [bytes.buffer]);
     });
   };
@@ -77,20 +73,28 @@ class Decoders {
     const start = () => URL.createObjectURL(new Blob([`import ${JSON.stringify(own.href)}`], { type: "text/javascript" }));
     const program = own.origin === location.origin ? own : start();
     const count = Math.min(4, Math.max(1, (navigator.hardwareConcurrency ?? 2) - 1));
-    for (let i = 0; i < count; i++) {
-      const worker = new Worker(program, { type: "module" });
-      worker.onmessage = ({ data: { number, bytes, problem } }) => {
-        const { resolve, reject } = this.#waiting.get(number);
+    this.#workers = Array.from({ length: count }, () => this.#worker(program));
+  }
+
+  #worker(program) {
+    const worker = new Worker(program, { type: "module" });
+    worker.onmessage = ({ data: { number, bytes, problem } }) => {
+      const { resolve, reject } = this.#waiting.get(number);
+      this.#waiting.delete(number);
+      bytes ? resolve(bytes) : reject(problem);
+    };
+    // What it was to decode is refused, and asked for again: of the others, or of new ones where none is left.
+    worker.onerror = (event) => {
+      event.preventDefault();
+      worker.terminate();
+      for (const [number, waiting] of this.#waiting) {
+        if (waiting.worker !== worker) continue;
         this.#waiting.delete(number);
-        bytes ? resolve(bytes) : reject(problem);
-      };
-      // What has failed to start answers nothing: everything that waits for it is refused, and asked for again.
-      worker.onerror = (event) => {
-        for (const { reject } of this.#waiting.values()) reject(`a worker has failed: ${event.message}`);
-        this.#waiting.clear();
-      };
-      this.#workers.push(worker);
-    }
+        waiting.reject(`a worker has failed: ${event.message}`);
+      }
+      this.#workers = this.#workers.filter((one) => one !== worker);
+    };
+    return worker;
   }
 }
 const decoders = new Decoders();
@@ -100,7 +104,9 @@ const pieces = new Map();
 const piece = (number) => {
   const bytes = async () => {
     const response = await fetch(new URL(`fonts/${number.toString(16)}.otf`, here));
-    return response.ok ? new Uint8Array(await response.arrayBuffer()) : null;
+    if (response.ok) return new Uint8Array(await response.arrayBuffer());
+    if (response.status === 404) return null;
+    throw new Error(`the server answers ${response.status}`);
   };
   // What did not come is asked for again by whoever needs it next.
   if (!pieces.has(number)) pieces.set(number, bytes().catch(() => (pieces.delete(number), null)));
@@ -135,11 +141,17 @@ export class Veduta {
   #selected = null;
   /** Pieces of the full font that the engine has been given, or that there are none of. */
   #faces = new Set();
+  /** Who waits for the picture. */
+  #pictures = [];
   /** Questions of `pick` that wait, by number. */
   #picks = new Map();
   #questions = 0;
+  /** Ends the watch over an engine that may trap. */
+  #untrap = () => {};
   #recoveries = [];
   #ended = false;
+  /** Which beginning counts: a later one, and the end, make those before it void. */
+  #beginning = 0;
 
   /**
    * Shows a scene, a city or a package in an element.
@@ -163,15 +175,16 @@ export class Veduta {
     const { server } = options;
     this.#server = server ? new URL(server.replace(/\/*$/, "/"), document.baseURI) : new URL("..", here);
     this.#options = options;
-    this.renderer = await bundle(options.renderer);
-    if (!this.renderer) {
+    const [renderer, software] = await device(options.renderer);
+    if (!renderer) {
       throw new Error("this browser can draw with neither WebGPU nor WebGL 2; a newer one, or its graphics switched on, can");
     }
-    this.software = options.software ?? (await isSoftware(this.renderer));
+    this.renderer = renderer;
+    this.software = options.software ?? software;
     if (options.style) this.#style = JSON.stringify(options.style);
     if (options.select) this.#selected = options.select;
     await this.#find();
-    await this.#start(options.camera ? this.#place(options.camera) : undefined);
+    await this.#start(options.camera ? this.#place(options.camera) : undefined, ++this.#beginning);
     if (this.scene && options.live !== false) this.#connect();
   }
 
@@ -218,13 +231,18 @@ export class Veduta {
     return (await this.#fetch(path, options)).json();
   }
 
-  /** Begins an engine on a new canvas; the browser keeps its compiled code. */
-  async #start(camera) {
+  /** Begins an engine on a new canvas, as long as this `beginning` counts; the browser keeps its compiled code. */
+  async #start(camera, beginning) {
     const number = ++instances;
     const folder = new URL(`${this.renderer}/`, here);
     const progress = this.#options.onProgress ?? (() => {});
-    const glue = await import(new URL(`veduta.js?viewer=${number}`, folder));
-    await glue.default({ module_or_path: fetched(new URL("veduta_bg.wasm", folder), progress) });
+    const address = new URL(`veduta.js?viewer=${number}`, folder);
+    const glue = await import(address);
+    await glue.default({ module_or_path: fetched(new URL("veduta_bg.wasm", folder), glue.programBytes, progress) });
+    if (beginning !== this.#beginning) {
+      glue.release();
+      return;
+    }
     const canvas = document.createElement("canvas");
     canvas.id = `veduta-${number}`;
     canvas.tabIndex = 0;
@@ -233,20 +251,37 @@ export class Veduta {
     const lost = (why) => canvas === this.#canvas && this.#recover(why);
     watchDevice(canvas, lost);
     canvas.addEventListener("devicelost", (event) => lost(event.detail), { once: true });
-    const { memory, time, address, token, panel } = this.#options;
+    // An engine that gets no more memory traps, and cannot tell.
+    this.#untrap();
+    const trapped = ({ error }) => {
+      if (error instanceof WebAssembly.RuntimeError && String(error.stack).includes(address.search)) {
+        lost(`the engine has stopped, perhaps for want of memory: ${error.message}`);
+      }
+    };
+    addEventListener("error", trapped);
+    this.#untrap = () => removeEventListener("error", trapped);
+    const { memory, time, address: tiles, token, panel } = this.#options;
     // Whoever has asked for a view wants to stay there.
     const still = (this.#options.tour ?? !this.#options.camera) === false && { tour: null };
     const bare = panel === false && { panel: { ...this.scene?.panel, indicators: [], alarms: false, time_bar: false } };
     const scene = this.scene ? { ...this.scene, ...bare, ...still } : undefined;
     const options = { software: this.software, memory, time, camera, scene, panel, token };
     const tell = (event, what) => {
+      // Its memory goes with it, once it has done the last thing.
+      if (event === "ended") return setTimeout(glue.release);
       if (canvas !== this.#canvas) return;
       if (event === "fault") return this.#recover(what);
       if (event === "signs") return this.#bring(JSON.parse(what));
       this.#tell(event, typeof what === "string" ? JSON.parse(what) : what);
     };
     this.#faces.clear();
-    this.#engine = await glue.mount(`#${canvas.id}`, address, JSON.stringify(options), tell, decoders.decode);
+    const engine = await glue.mount(`#${canvas.id}`, tiles, JSON.stringify(options), tell, decoders.decode);
+    if (beginning !== this.#beginning) {
+      engine.dispose();
+      canvas.remove();
+      return;
+    }
+    this.#engine = engine;
     if (this.#style) this.#engine.setStyle(this.#style);
     if (this.#selected) this.#engine.select(this.#selected);
     if (this.scene) this.#furnish();
@@ -300,11 +335,13 @@ export class Veduta {
     if (this.#ended) return;
     const now = performance.now();
     this.#recoveries = [...this.#recoveries.filter((then) => now - then < 60_000), now];
+    const beginning = ++this.#beginning;
+    const current = () => beginning === this.#beginning;
     const camera = this.camera ?? undefined;
     const old = this.#canvas;
     this.#canvas = null;
     this.#socket?.close();
-    this.#noPicks();
+    this.#nobodyWaits();
     try {
       this.#engine?.dispose();
     } catch {
@@ -312,18 +349,45 @@ export class Veduta {
     }
     old?.remove();
     if (this.#recoveries.length > MOST_RECOVERIES) {
-      this.#tell("failed", { message: `the picture is lost again and again: ${why}` });
+      this.#fail({ message: `the picture is lost again and again: ${why}` });
       return;
     }
     this.#tell("lost", { message: why });
-    try {
-      await first();
-      await this.#start(camera);
-      if (this.scene && this.#options.live !== false) this.#connect();
-      this.#tell("recovered", { seconds: (performance.now() - now) / 1000 });
-    } catch (error) {
-      this.#tell("failed", { message: String(error.message ?? error) });
+    for (let retry = 0; current(); retry++) {
+      try {
+        await first();
+        if (current()) await this.#start(camera, beginning);
+        if (!current()) return;
+        if (this.scene && this.#options.live !== false) this.#connect();
+        this.#tell("recovered", { seconds: (performance.now() - now) / 1000 });
+        return;
+      } catch (error) {
+        // Where the network is away it comes again; what the server refuses stays refused.
+        const passes = error instanceof TypeError && retry < RECONNECT_MS.length;
+        if (current() && !passes) this.#fail(error);
+        if (!passes) return;
+        this.#canvas?.remove();
+        await new Promise((done) => setTimeout(done, RECONNECT_MS[retry]));
+      }
     }
+  }
+
+  #fail({ message, status }) {
+    this.#tell("failed", { message: String(message), signedOut: status === 401 });
+  }
+
+  /** Whether the server knows who asks. Where it does not answer, nobody can say. */
+  async #isKnown() {
+    try {
+      return (await this.#json("api/session")).role !== undefined;
+    } catch (error) {
+      return error.status !== 401;
+    }
+  }
+
+  #signedOut() {
+    this.#engine.trouble("请重新登录 sign in again");
+    this.#fail({ message: "what this viewer has signed in with is no longer good: sign in again", status: 401 });
   }
 
   /** Keeps the live connection: values, figures, alarms, the play. */
@@ -338,6 +402,8 @@ export class Veduta {
         address.searchParams.set("ticket", ticket);
       }
     } catch (error) {
+      if (!current()) return;
+      if (error.status === 401) return this.#signedOut();
       this.#engine.trouble(`live: ${error.message}`);
     }
     if (!current()) return;
@@ -346,7 +412,9 @@ export class Veduta {
     this.#socket = socket;
     before?.close();
     socket.binaryType = "arraybuffer";
+    let opened = false;
     socket.onopen = () => {
+      opened = true;
       this.#retry = 0;
       this.#engine.trouble(undefined);
       const { scene } = this.scene;
@@ -361,13 +429,11 @@ export class Veduta {
       if (live) this.#tell("live", live);
       if (scene && scene !== this.scene.scene) this.#tell("scene", { scene });
     };
-    socket.onclose = ({ code }) => {
+    socket.onclose = async ({ code }) => {
+      // A browser does not tell that a server has refused a connection: a server that was started anew knows no session.
+      const isKnown = code !== SIGNED_OUT && (opened || (await this.#isKnown()));
       if (!current() || socket !== this.#socket) return;
-      if (code === SIGNED_OUT) {
-        this.#engine.trouble("请重新登录 sign in again");
-        this.#tell("failed", { message: "what this viewer has signed in with is no longer good: sign in again" });
-        return;
-      }
+      if (!isKnown) return this.#signedOut();
       if (code === RIGHTS_CHANGED) {
         this.#recover("what may be seen is another now", () => this.#find());
         return;
@@ -379,6 +445,10 @@ export class Veduta {
   }
 
   #tell(event, what) {
+    if (event === "drawn") {
+      for (const { take } of this.#pictures.splice(0)) take();
+      return;
+    }
     if (event === "picked") {
       this.#picks.get(what.number)?.(what.what);
       this.#picks.delete(what.number);
@@ -424,17 +494,19 @@ export class Veduta {
   }
 
   /** Picks what is under a point of the element, CSS pixels from its upper left corner, as a click does. */
-  pick(x, y) {
+  async pick(x, y) {
+    if (!this.#canvas) return null;
     const { width, height } = this.#canvas.getBoundingClientRect();
     const number = ++this.#questions;
     this.#engine.pick((x / width) * 2 - 1, 1 - (y / height) * 2, number);
     return new Promise((resolve) => this.#picks.set(number, resolve));
   }
 
-  /** What is asked of a picture that is gone hits nothing. */
-  #noPicks() {
+  /** What is asked of a picture that is gone: picks hit nothing. */
+  #nobodyWaits() {
     for (const resolve of this.#picks.values()) resolve(null);
     this.#picks.clear();
+    for (const { refuse } of this.#pictures.splice(0)) refuse();
   }
 
   /** Selects an object by its identifier as soon as it is drawn; none where nothing is given. */
@@ -452,8 +524,9 @@ export class Veduta {
 
   /** Shows the city by other layers, as `[[layer]]` in a scene. */
   setStyle(layers) {
-    this.#style = JSON.stringify(layers);
-    this.#engine.setStyle(this.#style);
+    const style = JSON.stringify(layers);
+    this.#engine.setStyle(style);
+    this.#style = style;
   }
 
   /** Ends or begins the live connection. */
@@ -502,19 +575,23 @@ export class Veduta {
 
   /** The picture as it is now. */
   async screenshot() {
-    const [width, height, pixels] = await new Promise((resolve) => {
-      const end = this.on("screenshot", (what) => resolve((end(), what)));
-      this.#engine.screenshot();
+    const canvas = this.#canvas;
+    if (!canvas) throw new Error("there is no picture: it is lost, or the viewer has ended");
+    return new Promise((resolve, reject) => {
+      this.#pictures.push({
+        // The canvas holds it only until the browser has shown it.
+        take: () => canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("the browser gives no picture"))), "image/png"),
+        refuse: () => reject(new Error("the picture is lost")),
+      });
+      this.#engine.picture();
     });
-    const canvas = new OffscreenCanvas(width, height);
-    canvas.getContext("2d").putImageData(new ImageData(pixels, width, height), 0, 0);
-    return canvas.convertToBlob({ type: "image/png" });
   }
 
   /** All that a link needs to show the same again: options for `mount`. */
   get state() {
-    const { scene, city, package: address } = this.#options;
-    const state = { scene: scene ?? this.scene?.scene, city, package: address, camera: this.camera, select: this.#selected };
+    const { scene, city, package: address, time, tour, panel, live } = this.#options;
+    const shown = { scene: scene ?? this.scene?.scene, city, package: address, camera: this.camera, select: this.#selected };
+    const state = { ...shown, time, tour, panel, live };
     if (this.#style) state.style = JSON.parse(this.#style);
     return state;
   }
@@ -522,8 +599,10 @@ export class Veduta {
   /** Ends the viewer and takes its canvas away. */
   dispose() {
     this.#ended = true;
+    this.#beginning++;
+    this.#untrap();
     this.#socket?.close();
-    this.#noPicks();
+    this.#nobodyWaits();
     this.#engine?.dispose();
     this.#canvas?.remove();
     this.#listeners.clear();

@@ -2,11 +2,17 @@
 
 import init, { decode } from "./worker/veduta.js";
 
+// A worker without its program is of no use: the page is told, and asks another one.
 const ready = init();
+ready.catch((error) => {
+  setTimeout(() => {
+    throw error;
+  });
+});
 
 onmessage = async ({ data: { number, bytes } }) => {
+  await ready;
   try {
-    await ready;
     const content = decode(bytes);
     postMessage({ number, bytes: content }, [content.buffer]);
   } catch (error) {

@@ -22,7 +22,7 @@ async function site() {
   return own;
 }
 
-test("a page of another site shows a city, its workers decode, and its values are live", { timeout: 300_000 }, async () => {
+test("a page of another site shows a city with its values, decodes in workers, and heeds who may see it", { timeout: 300_000 }, async () => {
   const place = folder();
   execFileSync(veduta, ["demo", "--headless", "-o", place], { stdio: "ignore" });
   renameSync(join(place, "demo-small-1.city"), join(place, "harbour.city"));
@@ -41,13 +41,16 @@ to = { id = "{device}" }
 property = "power"
 `,
   );
-  const hash = execFileSync(veduta, ["serve", "--hash-token"], { input: `${TOKEN}\n`, encoding: "utf8" }).trim();
+  const hash = (token) => execFileSync(veduta, ["serve", "--hash-token"], { input: `${token}\n`, encoding: "utf8" }).trim();
+  const [evas, others] = [hash(TOKEN), hash("otto-0123456789abcdef")];
   const config = join(place, "serve.toml");
-  writeFileSync(
-    config,
-    `format_version = 1\npaths = ["live.toml"]\n[[token]]\nname = "eva"\nrole = "viewer"\nhash = '${hash}'\n`,
-  );
-  const { address } = await serve([], ["--config", config]);
+  const known = (name, role, hash) =>
+    writeFileSync(
+      config,
+      `format_version = 1\npaths = ["live.toml"]\n[[token]]\nname = "${name}"\nrole = "${role}"\nhash = '${hash}'\n`,
+    );
+  known("eva", "viewer", evas);
+  const { address, process: server } = await serve([], ["--config", config]);
   const portal = await site();
   portal.html = `<!doctype html><meta charset="utf-8"><title>portal</title>
 <style>body { margin: 0; height: 100vh }</style>
@@ -71,6 +74,24 @@ property = "power"
   const stats = await tab.evaluate(() => window.viewer.stats);
   assert.ok(stats.tiles > 0 && stats.failures === 0, JSON.stringify(stats));
   assert.ok(tab.workers().length > 0, "tiles are decoded in workers");
+  /** Listens from now on; the function that comes back waits for what is told. */
+  const listen = async (event) => {
+    await tab.evaluate((event) => void (window[event] = new Promise((done) => window.viewer.on(event, done))), event);
+    return () => tab.evaluate((event) => window[event], event);
+  };
+  // She may do something else now: the city comes anew, with its values.
+  const recovered = await listen("recovered");
+  known("eva", "operator", evas);
+  server.kill("SIGHUP");
+  await recovered();
+  await tab.evaluate(() => (window.values = 0));
+  await complete(tab);
+  await tab.waitForFunction(() => window.values > 0, undefined, { timeout: 60_000 });
+  // Her token is gone: she is told what to do.
+  const failed = await listen("failed");
+  known("otto", "viewer", others);
+  server.kill("SIGHUP");
+  assert.match((await failed()).message, /sign in again/);
   assert.deepEqual(faults, []);
 });
 

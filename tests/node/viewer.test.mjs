@@ -245,6 +245,47 @@ for (const renderer of RENDERERS) {
       assert.ok(Math.abs(camera.longitude - before.longitude) < 1e-6 && Math.abs(camera.heading - before.heading) < 1e-3);
     });
 
+    test("viewers that end give their memory back", async () => {
+      const { tab, faults } = await browse(renderer);
+      // Any page of the server that shows nothing; browsers ask for its picture.
+      await tab.route("**/favicon.ico", (route) => route.fulfill({ status: 204 }));
+      await tab.goto(`${address()}healthz`);
+      const alive = async () => {
+        const developer = await tab.context().newCDPSession(tab);
+        await developer.send("HeapProfiler.collectGarbage");
+        return tab.evaluate(() => window.memories.filter((memory) => memory.deref()).length);
+      };
+      await tab.evaluate(() => {
+        window.memories = [];
+        const begin = WebAssembly.instantiateStreaming;
+        WebAssembly.instantiateStreaming = async (...given) => {
+          const begun = await begin(...given);
+          window.memories.push(new WeakRef(begun.instance.exports.memory));
+          return begun;
+        };
+      });
+      for (let round = 1; round <= 3; round++) {
+        await tab.evaluate(
+          async ([address, renderer]) => {
+            const { Veduta } = await import(`${address}web/veduta.js`);
+            const element = Object.assign(document.createElement("div"), { style: "width: 320px; height: 180px" });
+            document.body.append(element);
+            const viewer = await Veduta.mount(element, { renderer, live: false });
+            await new Promise((done) => viewer.on("complete", done));
+            viewer.dispose();
+            element.remove();
+          },
+          [address(), renderer],
+        );
+        const begin = Date.now();
+        while ((await alive()) > 0) {
+          assert.ok(Date.now() - begin < 20_000, `${await alive()} of ${round} memories are still held`);
+          await new Promise((done) => setTimeout(done, 200));
+        }
+      }
+      assert.deepEqual(faults, []);
+    });
+
     test("the example page shows two viewers, charts and what a question finds", async () => {
       const left = encodeURIComponent(JSON.stringify({ scene: "demo-scenario" }));
       await tab.goto(`${address()}web/embed.html#left=${left}`);

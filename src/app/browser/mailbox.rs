@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::engine::CameraView;
+use crate::geodesy::{Geodetic, SiteFrame, SitePoint};
 use crate::scenario::{AddedContent, Run};
 
 /// A camera as pages and links write it: degrees, metres above the ellipsoid.
@@ -24,6 +25,35 @@ pub struct PageCamera {
     pub field_of_view: Option<f64>,
 }
 
+impl PageCamera {
+    /// As the engine has it.
+    pub fn view(&self, site: &SiteFrame) -> CameraView {
+        let place = Geodetic::from_degrees(self.longitude, self.latitude, self.height);
+        CameraView {
+            place_in_site: site.from_geodetic(place).0,
+            heading_rad: self.heading.to_radians(),
+            pitch_rad: self.pitch.clamp(-89.0, 89.0).to_radians(),
+            vertical_field_of_view_rad: self
+                .field_of_view
+                .map_or(CameraView::default().vertical_field_of_view_rad, f64::to_radians),
+        }
+    }
+
+    /// As the page has it.
+    pub fn of(site: &SiteFrame, view: &CameraView) -> Self {
+        let place = site.to_geodetic(SitePoint(view.place_in_site));
+        Self {
+            longitude: place.longitude_rad.to_degrees(),
+            latitude: place.latitude_rad.to_degrees(),
+            height: place.ellipsoid_height_m,
+            heading: view.heading_rad.to_degrees().rem_euclid(360.0),
+            pitch: view.pitch_rad.to_degrees(),
+            field_of_view: (view.vertical_field_of_view_rad != CameraView::default().vertical_field_of_view_rad)
+                .then(|| view.vertical_field_of_view_rad.to_degrees()),
+        }
+    }
+}
+
 /// One thing that the page asks for.
 #[derive(Debug)]
 pub enum Request {
@@ -33,8 +63,8 @@ pub enum Request {
     Select(Option<String>),
     /// Pick what is under a point of the picture, each from -1 (left, lower) to 1; the answer has the same number.
     Pick { x: f64, y: f64, number: u32 },
-    /// Read the picture back.
-    Screenshot,
+    /// Tell when the picture is in the canvas.
+    Picture,
     /// Take one more face for signs that were missing.
     Face(Vec<u8>),
     /// Draw what the variant adds.

@@ -2,7 +2,7 @@
 //! to the engine through a [`Viewer`].
 //!
 //! ```text
-//! page --requests--> Mailbox --once a frame--> viewer: camera, pick, picture
+//! page --requests--> Mailbox --once a frame--> page.rs: camera, pick, picture
 //!      --bytes of /api/live--> Viewed (ViewedScene) --once a frame--> scene_view: looks, words, labels, sun
 //! engine --events by name, as JSON--> page's listener
 //!        --bytes of tiles--> page --> workers: decode --> engine
@@ -11,7 +11,11 @@
 //! Without the feature `viewer` the same program is what a worker runs: it decodes, and knows nothing of drawing.
 
 #[cfg(feature = "viewer")]
+mod canvas;
+#[cfg(feature = "viewer")]
 mod mailbox;
+#[cfg(feature = "viewer")]
+mod page;
 #[cfg(feature = "viewer")]
 mod remote_package;
 #[cfg(feature = "viewer")]
