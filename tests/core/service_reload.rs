@@ -155,13 +155,12 @@ async fn a_hangup_stages_changed_scenes_anew_leaves_the_others_and_takes_away_wh
     process.signal("-HUP");
     assert_eq!((play.until_closed().await, other.until_closed().await), (4403, 4403));
 
+    let mut other = Viewer::subscribed(address, json!({"scene": "other", "rate": 60})).await;
+    other.until("the snapshot", |other| other.mirror.complete).await;
     serve("'town.scenario.toml'");
     process.signal("-HUP");
-    let begin = Instant::now();
-    while http.get("/api/scenes/other", ("accept", "*/*")).await.0 != 404 {
-        assert!(begin.elapsed() < PATIENCE, "a scene that nobody names is served on");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    assert_eq!(other.until_closed().await, 4403);
+    assert_eq!(http.get("/api/scenes/other", ("accept", "*/*")).await.0, 404, "nobody names it any more");
     let scenarios = http.get("/api/scenarios", ("accept", "*/*")).await.1;
     assert_eq!(scenarios.as_array().map(Vec::len), Some(1), "{scenarios}");
 }
