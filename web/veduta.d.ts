@@ -70,7 +70,7 @@ export interface Scene {
   /** Where the camera flies while nobody moves it. */
   readonly tour: { cameras: string[]; hold_s: number; flight_s: number } | null;
   /** What the viewer writes beside the city. */
-  readonly panel: { indicators: string[]; alarms: boolean; time_bar: boolean; look: "dark" | "light" };
+  readonly panel: { indicators: string[]; alarms: boolean; time_bar: boolean };
   /** The instant whose sun shines where nothing moves (RFC 3339). */
   readonly sun: string | null;
   /** Seconds by which the city's clocks are ahead of UTC. */
@@ -129,6 +129,8 @@ export interface Figure {
   title: string;
   /** UCUM; `1` or empty where it has none. */
   unit: string;
+  /** The value aimed at; null where there is none. */
+  target: number | null;
   /** The object it is for; null for the city or an area. */
   row: number | null;
   /** null where it is not known. */

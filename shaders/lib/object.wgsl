@@ -18,6 +18,12 @@ const NARROW: u32 = 32768u;
 // How bright a colour that tells something is by itself in the night, of its own brightness.
 const DATA_GLOW: f32 = 0.45;
 
+// How much of what is selected is the colour that says so: little where its own tells something.
+fn highlight(flags: u32) -> f32 {
+    let tells = (flags & (DATA_COLOR | PULSE | STALE | OUT_OF_RANGE)) != 0u;
+    return select(0.62, 0.28, tells) * f32((flags & HIGHLIGHT) != 0u);
+}
+
 struct ObjectTexel {
     color: vec4<f32>,
     flags: u32,

@@ -170,7 +170,8 @@ fn fragment(in: Varyings) -> @location(0) vec4<f32> {
     color = air::haze(env, color, ray);
     if (flags & looks::HIGHLIGHT) != 0u {
         let rim = pow(1.0 - clamp(-dot(direction, normal), 0.0, 1.0), 2.0);
-        color = mix(color, vec3(0.10, 0.75, 1.0) * (0.55 + 0.6 * dot(color, vec3(0.33))), 0.62) + vec3(0.05, 0.35, 0.5) * rim;
+        let mark = vec3(0.10, 0.75, 1.0) * (0.55 + 0.6 * dot(color, vec3(0.33)));
+        color = mix(color, mark, looks::highlight(flags)) + vec3(0.05, 0.35, 0.5) * rim;
     }
     return air::finish(color, in.clip.xy);
 }

@@ -132,7 +132,7 @@ fn shown(lit: vec3<f32>, between: air::Air, flags: u32) -> vec3<f32> {
     var color = lit * between.through + between.added;
 #ifdef MARKS
     let mark = vec3(0.10, 0.75, 1.0) * (0.55 + 0.6 * dot(color, vec3(0.33)));
-    color = mix(color, mark, 0.62 * f32((flags & looks::HIGHLIGHT) != 0u));
+    color = mix(color, mark, looks::highlight(flags));
 #endif
     return air::stored(air::tone(color));
 }

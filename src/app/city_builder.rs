@@ -173,16 +173,27 @@ fn focus(site: &SiteFrame, objects: &[CityObject]) -> Option<[f64; 6]> {
     }
     let mut found = [0.0; 6];
     for (number, (side, found)) in sides.iter_mut().zip(&mut found).enumerate() {
-        let out = side.len() / 50;
-        let low = matches!(number, 0 | 1 | 4);
-        let nth = if low { out } else { side.len().checked_sub(1 + out)? };
-        let digits = if number < 4 { 1e7 } else { 1e2 };
-        if side.is_empty() {
-            return None;
-        }
-        *found = (*side.select_nth_unstable_by(nth, f64::total_cmp).1 * digits).round() / digits;
+        let (digits, least) = if number < 4 { (1e7, FENCE_DEG) } else { (1e2, f64::INFINITY) };
+        let [low, high] = most_of(side, least)?;
+        let is_low = matches!(number, 0 | 1 | 4);
+        *found = ((if is_low { low } else { high }) * digits).round() / digits;
     }
     Some(found)
+}
+
+/// Objects nearer than this to the middle half of all are never far off, degrees.
+const FENCE_DEG: f64 = 0.002;
+
+/// The least and the greatest value of all but a fiftieth at either end, and but those beyond Tukey's outer fences (three
+/// times the range of the middle half from it, and `least` away from it): a few far off, however few there are in all.
+fn most_of(values: &mut [f64], least: f64) -> Option<[f64; 2]> {
+    values.sort_unstable_by(f64::total_cmp);
+    let last = values.len().checked_sub(1)?;
+    let nth = |part: usize| Some([*values.get(last / part)?, *values.get(last - last / part)?]);
+    let ([q1, q3], [low, high]) = (nth(4)?, nth(50)?);
+    let reach = (3.0 * (q3 - q1)).max(least);
+    let near = || values.iter().copied().filter(|value| (q1 - reach..=q3 + reach).contains(value));
+    Some([low.max(near().next()?), high.min(near().next_back()?)])
 }
 
 /// The extent of known heights.
@@ -219,6 +230,10 @@ mod tests {
         let [west, south, east, north, foot, top] = focus(&site, &objects).unwrap();
         assert!(foot.abs() < 0.02 && (top - 20.0).abs() < 0.02, "{foot} {top}");
         assert!(south > 35.5999 && north < 35.6011 && west >= 139.7 && east < 139.84, "{west} {south} {east} {north}");
+        // Nor does one of few.
+        let few: Vec<CityObject> = objects.iter().skip(94).cloned().collect();
+        let [_, south, ..] = focus(&site, &few).unwrap();
+        assert!(south > 35.5999, "{south}");
         let mut all = Extent::default();
         objects.iter().for_each(|object| all.add(&site, object.bounds()));
         let [_, south, .., low, _] = all.rounded().unwrap();

@@ -6,8 +6,11 @@ use anyhow::{Context, Result, bail};
 
 use super::commands::demo;
 use crate::import::demo::{DemoCity, DemoSize};
-use crate::package::Manifest;
-use crate::scene::{CityDocument, Environment, ScenarioDocument, SceneDocument, problem_at, read_scenario, read_scene};
+use crate::package::{City, Manifest};
+use crate::scene::{
+    CityDocument, CityFacts, DocumentError, Environment, EventAction, ScenarioDocument, SceneDocument,
+    check_scenario_in, check_scene_in, problem_at, read_scenario, read_scene,
+};
 
 /// A scene, perhaps with a scenario, and where their files lie.
 #[derive(Debug, Clone, Default)]
@@ -56,7 +59,7 @@ impl Documents {
         }
         let scene_path = folder.join(base);
         let scene_name = scene_path.display().to_string();
-        let named = |error: anyhow::Error| problem_at(&text, &shown, &["scene"], &format!("{error:#}"));
+        let named = |error: anyhow::Error| problem_at(&text, &shown, &environment(), &["scene"], &format!("{error:#}"));
         let scene_text = read_text(&scene_path).map_err(named)?;
         let scene = match (read_scene(&scene_text, &scene_name, &environment()), alone) {
             (Ok(scene), _) => scene,
@@ -83,6 +86,32 @@ impl Documents {
             (demo.seed, demo.size) = (seed, size.name().to_owned());
         }
         Ok(Self { scene, scenario: Some(scenario), shown: "scenes/demo.scenario.toml".to_owned(), ..Self::default() })
+    }
+
+    /// What they say of their city that it does not have: classes, objects, names in expressions.
+    pub fn against(&self, city: &City) -> Vec<DocumentError> {
+        let scenario = self.scenario.as_ref();
+        let mut names = city.names();
+        let mut classes: Vec<&str> = city.manifest().counts.keys().map(String::as_str).collect();
+        for event in scenario.iter().flat_map(|scenario| &scenario.events) {
+            if let EventAction::Set { property, .. } = &event.action {
+                names.push(property);
+            }
+        }
+        if scenario.is_some_and(|scenario| scenario.added().next().is_some()) {
+            names.extend(["height", "color"]);
+            classes.push("Building");
+        }
+        let there = |id: &str| city.table().row(id).is_some();
+        let has_object =
+            |id: &str| there(id) || scenario.is_some_and(|scenario| scenario.added().any(|added| added == id));
+        let facts = CityFacts { classes, names, has_object: &has_object };
+        let (environment, mut texts) = (environment(), self.texts.iter());
+        let of_scene = texts.next().and_then(|(name, text)| check_scene_in(text, name, &environment, &facts));
+        let of_scenario = scenario.and(texts.next());
+        let of_scenario =
+            of_scenario.and_then(|(name, text)| check_scenario_in(text, name, &environment, &self.scene, &facts));
+        of_scene.into_iter().chain(of_scenario).collect()
     }
 
     /// The package of the scene; a generated city is made where it is not there yet.

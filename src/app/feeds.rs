@@ -9,6 +9,8 @@ use anyhow::{Context, Result};
 
 use super::stage::files_of;
 use crate::city::Value;
+use crate::geodesy::CrsRegistry;
+use crate::import::city_crs;
 use crate::indicator::ObjectTree;
 use crate::live::{
     Diagnostics, JsonConnector, Observation, RecordedObservations, ReplayedRecording, SimulatedFeed, SourceIndex, Storm,
@@ -53,11 +55,13 @@ impl RecordedFeeds {
 /// outside have no part in a play; a recording that plays as if it were observed now begins with it.
 pub fn recorded_feeds(
     scene: &SceneDocument,
+    scene_folder: &Path,
     scenario: &ScenarioDocument,
-    folder: &Path,
+    scenario_folder: &Path,
     objects: &VariantCity,
     zone_s: i32,
 ) -> Result<(Vec<String>, RecordedFeeds)> {
+    let registry = registry(scene)?;
     let mut names: Vec<String> = scene.sources.iter().map(|source| source.name.clone()).collect();
     let mut made = RecordedFeeds { feeds: Vec::new(), streams: Vec::new(), faults: Vec::new() };
     let storms = storms(scenario);
@@ -70,7 +74,7 @@ pub fn recorded_feeds(
                 made.feeds.push((number, Box::new(feed)));
             }
             SourceKind::Csv => {
-                let feed = replayed(source, folder, start)?;
+                let feed = replayed(source, scene_folder, &registry, start)?;
                 made.streams.extend(streams_of(&feed).map(|(stream, place)| (number, stream.clone(), *place)));
                 made.faults.push((number, feed.recorded().diagnostics().clone()));
                 made.feeds.push((number, Box::new(feed)));
@@ -81,7 +85,7 @@ pub fn recorded_feeds(
     for document in &scenario.recordings {
         let source = SourceIndex(u16::try_from(names.len()).context("too many sources")?);
         names.push(document.name.clone());
-        let recorded = read_recording(document, folder)?;
+        let recorded = read_recording(document, scenario_folder, &registry)?;
         made.streams.extend(recorded.streams().iter().map(|(stream, place)| (source, stream.clone(), *place)));
         made.faults.push((source, recorded.diagnostics().clone()));
         made.feeds.push((source, Box::new(recorded)));
@@ -89,7 +93,13 @@ pub fn recorded_feeds(
     Ok((names, made))
 }
 
-fn read_recording(document: &RecordingDocument, folder: &Path) -> Result<RecordedObservations> {
+/// The CRS that places of a scene may be in.
+fn registry(scene: &SceneDocument) -> Result<CrsRegistry> {
+    let cities = scene.city.crs.iter().map(|(name, document)| city_crs(name, document));
+    Ok(CrsRegistry::new(cities.collect::<Result<Vec<_>, _>>()?)?)
+}
+
+fn read_recording(document: &RecordingDocument, folder: &Path, registry: &CrsRegistry) -> Result<RecordedObservations> {
     let read = |path: &Path| std::fs::read(path).with_context(|| path.display().to_string());
     let mut files = Vec::new();
     for pattern in &document.files {
@@ -101,13 +111,18 @@ fn read_recording(document: &RecordingDocument, folder: &Path) -> Result<Recorde
     let stations =
         stations.map(|path| Ok::<_, anyhow::Error>((path.display().to_string(), read(&path)?))).transpose()?;
     let borrowed = stations.as_ref().map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
-    Ok(RecordedObservations::read(document, &files, borrowed)?)
+    Ok(RecordedObservations::read(document, &files, borrowed, registry)?)
 }
 
 /// The recording of a `csv` source, as if its first instant were `begin`.
-fn replayed(source: &SourceDocument, folder: &Path, begin: Timestamp) -> Result<ReplayedRecording> {
+fn replayed(
+    source: &SourceDocument,
+    folder: &Path,
+    registry: &CrsRegistry,
+    begin: Timestamp,
+) -> Result<ReplayedRecording> {
     let document = source.named_recording().with_context(|| format!("no [source.recording]: {}", source.name))?;
-    Ok(ReplayedRecording::new(read_recording(&document, folder)?, begin, source.repeat))
+    Ok(ReplayedRecording::new(read_recording(&document, folder, registry)?, begin, source.repeat))
 }
 
 fn streams_of(feed: &ReplayedRecording) -> impl Iterator<Item = &(Arc<str>, Option<crate::geodesy::Geodetic>)> {
@@ -154,6 +169,7 @@ impl LiveFeeds {
     /// Makes everything that a scene's sources need and connects nothing: what `start` would fail with.
     pub fn check(scene: &SceneDocument, folder: &Path, objects: Arc<VariantCity>) -> Result<CityLive> {
         let names: Vec<&str> = scene.sources.iter().map(|source| source.name.as_str()).collect();
+        let registry = registry(scene)?;
         let mut city = CityLive::new(scene, &names, objects, Timestamp(i64::MIN))?;
         for (source, number) in scene.sources.iter().zip(0..).map(|(source, number)| (source, SourceIndex(number))) {
             match source.kind {
@@ -162,7 +178,7 @@ impl LiveFeeds {
                     MqttTransport::check(source, folder).with_context(|| format!("source '{}'", source.name))?;
                 }
                 SourceKind::Csv => {
-                    let feed = replayed(source, folder, Timestamp::default())?;
+                    let feed = replayed(source, folder, &registry, Timestamp::default())?;
                     streams_of(&feed).for_each(|(stream, place)| city.announce(number, stream, *place));
                     city.note(number, feed.recorded().diagnostics());
                 }
@@ -175,6 +191,7 @@ impl LiveFeeds {
     /// Connects the sources of a scene; a broker that is down is tried again from then on.
     pub fn start(scene: &SceneDocument, folder: &Path, objects: Arc<VariantCity>, zone_s: i32) -> Result<Self> {
         let names: Vec<&str> = scene.sources.iter().map(|source| source.name.as_str()).collect();
+        let registry = registry(scene)?;
         let mut city = CityLive::new(scene, &names, objects.clone(), Timestamp(i64::MIN))?;
         let inbox = Inbox::new(INBOX);
         let (mut transports, mut simulated_feeds, mut recordings) = (Vec::new(), Vec::new(), Vec::new());
@@ -192,7 +209,7 @@ impl LiveFeeds {
                     simulated_feeds.push((number, feed));
                 }
                 SourceKind::Csv => {
-                    let feed = replayed(source, folder, Timestamp::default())?;
+                    let feed = replayed(source, folder, &registry, Timestamp::default())?;
                     streams_of(&feed).for_each(|(stream, place)| city.announce(number, stream, *place));
                     city.note(number, feed.recorded().diagnostics());
                     recordings.push((number, feed));

@@ -3,10 +3,13 @@
 use glam::DVec3;
 
 use super::stage::Stage;
+use crate::city::Expression;
 use crate::engine::CameraView;
 use crate::indicator::ObjectTree;
-use crate::scene::Effect;
+use crate::scene::{Effect, EventAction};
 
+/// Objects of a layer that are asked for words where only the play tells which have them.
+const MOST_TRIED: usize = 2000;
 /// Labels of live values at most, nearest first.
 const MOST_LIVE: usize = 40;
 /// Labels of live values are drawn up to here, metres.
@@ -25,11 +28,13 @@ struct Candidates {
     rows: Vec<(u32, DVec3)>,
     within_m: f64,
     limit: usize,
+    /// Objects that are asked at least, the nearest first, where not all that may have words have them now.
+    tried: usize,
 }
 
 impl Default for Candidates {
     fn default() -> Self {
-        Self { rows: Vec::new(), within_m: LIVE_WITHIN_M, limit: MOST_LIVE }
+        Self { rows: Vec::new(), within_m: LIVE_WITHIN_M, limit: MOST_LIVE, tried: 0 }
     }
 }
 
@@ -49,15 +54,16 @@ impl LabelBook {
         let mut layers = Vec::new();
         for layer in &stage.scene.layers {
             let Some(label) = &layer.label else { continue };
-            let all = || Ok((0..stage.objects.row_count()).collect());
-            // A filter that cannot be asked matches nothing; the scene was checked when it was read.
-            let rows: Vec<u32> =
-                layer.filter.as_ref().map_or_else(all, |filter| stage.objects.matching(filter)).unwrap_or_default();
+            let all = || (0..stage.objects.row_count()).collect();
+            let filter = layer.filter.as_deref().filter(|filter| !follows_play(stage, filter));
+            // A filter that cannot be asked leaves all; those that do not match have no words in the end.
+            let rows = filter.and_then(|filter| stage.objects.matching(filter).ok()).unwrap_or_else(all);
             let of_class = |row: &u32| layer.class.as_deref().is_none_or(|class| stage.objects.class(*row) == class);
             layers.push(Candidates {
                 rows: rows.into_iter().filter(of_class).filter_map(|row| Some((row, top(stage, row)?))).collect(),
                 within_m: label.within_m.unwrap_or(f64::INFINITY),
                 limit: label.limit.unwrap_or(50) as usize,
+                tried: if filter.is_some() || layer.filter.is_none() { 0 } else { MOST_TRIED },
             });
         }
         Self { layers, ..Self::default() }
@@ -80,13 +86,17 @@ impl LabelBook {
                 .filter(|(distance, ..)| *distance <= candidates.within_m * candidates.within_m)
                 .filter(|(.., place)| view.sees(*place))
                 .collect();
-            let limit = candidates.limit.min(near.len());
-            if limit < near.len() {
-                near.select_nth_unstable_by(limit, |a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-                near.truncate(limit);
+            let tried = candidates.limit.max(candidates.tried);
+            if tried < near.len() {
+                near.select_nth_unstable_by(tried, |a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+                near.truncate(tried);
             }
             near.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+            let most = words.len() + candidates.limit;
             for (_, row, place_in_site) in near {
+                if words.len() == most {
+                    break;
+                }
                 let style = stage.style(row);
                 let label = style.label.filter(|_| style.visible && !words.iter().any(|known| known.row == row));
                 words.extend(label.map(|label| Words { row, place_in_site, text: label.text }));
@@ -94,6 +104,18 @@ impl LabelBook {
         }
         words
     }
+}
+
+/// Whether a filter names what live values or events change.
+fn follows_play(stage: &Stage, filter: &str) -> bool {
+    let Ok(filter) = Expression::parse(filter) else { return false };
+    let bound = stage.scene.bindings.iter().map(|binding| binding.property.as_str());
+    let events = stage.scenario.iter().flat_map(|scenario| &scenario.events);
+    let set = events.filter_map(|event| match &event.action {
+        EventAction::Set { property, .. } => Some(property.as_str()),
+        _ => None,
+    });
+    bound.chain(set).any(|changes| filter.names().iter().any(|name| name == changes))
 }
 
 /// Objects with a live value whose effects write words.

@@ -15,11 +15,11 @@ use super::documents::Documents;
 use super::runs::{run, start_of};
 use super::stage::{SharedStage, Stage, place_of};
 use crate::geodesy::SitePoint;
-use crate::indicator::{Alarms, IndicatorState, ObjectTree};
+use crate::indicator::{Alarms, IndicatorState, ObjectTree, RaisedAlarm};
 use crate::live::ObjectDirectory;
 use crate::platform::transport::wall_clock;
 use crate::quantity::Timestamp;
-use crate::scenario::wire::{Alarm, Figure, Hello, LiveValueOf, OwnValue, Play, Staging, Told};
+use crate::scenario::wire::{Alarm, Figure, Hello, IndicatorAbout, LiveValueOf, OwnValue, Play, Staging, Told};
 use crate::scenario::{
     AddedContent, CameraForViewers, CityLive, EffectsForViewers, Happening, RunForViewers, SceneForViewers,
 };
@@ -114,15 +114,11 @@ fn board(name: &str, stage: &Stage) -> Board {
         let of = bindings.bindings().iter().find(|binding| bindings.property(property) == Some(binding.property));
         of.and_then(|binding| binding.unit.clone()).unwrap_or_default()
     };
-    let indicator = |document: &crate::scene::IndicatorDocument| {
-        let title = document.title.clone().unwrap_or_else(|| document.name.clone());
-        (document.name.clone(), title, document.unit.clone().unwrap_or_default())
-    };
     let hello = Hello {
         scene: name.to_owned(),
         title: stage.scene.name.clone(),
         properties: bindings.properties().iter().map(|property| (property.to_string(), unit(property))).collect(),
-        indicators: stage.scene.indicators.iter().map(indicator).collect(),
+        indicators: stage.scene.indicators.iter().map(IndicatorAbout::of).collect(),
     };
     Board::new(hello, stage.scene.layers.iter().map(|layer| layer.name.clone()).collect())
 }
@@ -192,8 +188,8 @@ struct Publisher {
     channel: Arc<SceneChannel>,
     /// The figures that were published last, in the order of the indicators: bits of the value, state.
     figures: Vec<(Option<u64>, IndicatorState)>,
-    /// The alarms that were published last, by rule and row: since when, bits of the value.
-    alarms: BTreeMap<(String, u32), (Timestamp, u64)>,
+    /// The alarms that were published last, by rule and row: since when, bits of the value, whether it is current.
+    alarms: BTreeMap<(String, u32), (Timestamp, u64, bool)>,
     inbox: Waiting,
 }
 
@@ -286,24 +282,25 @@ impl Publisher {
     /// The alarms that are new or have another value, and the names and objects of all that are raised.
     fn changed_alarms(&mut self, stage: &Stage) -> (Vec<Fact>, BTreeSet<(String, String)>) {
         let (mut changed, mut raised, mut known) = (Vec::new(), BTreeSet::new(), BTreeMap::new());
-        for (rule, row, since, value) in stage.live().alarms().raised() {
+        for alarm in stage.live().alarms().raised() {
+            let RaisedAlarm { rule, row, since, value, current } = alarm;
             let name = &rule.document.name;
             let city = row == Alarms::CITY;
             let object = if city { String::new() } else { stage.objects.id(row).to_owned() };
             let key = (name.clone(), row);
-            if self.alarms.get(&key) != Some(&(since, value.to_bits())) {
+            if self.alarms.get(&key) != Some(&(since, value.to_bits(), current)) {
                 changed.push(Fact::Alarm(Alarm {
                     name: name.clone(),
                     object: object.clone(),
                     row: (!city).then_some(row),
                     raised: true,
                     severity: rule.document.severity,
-                    message: stage.words_of_alarm(&rule.document.message, row, value),
+                    message: stage.words_of_alarm(&alarm),
                     since,
                     value: Some(value),
                 }));
             }
-            known.insert(key, (since, value.to_bits()));
+            known.insert(key, (since, value.to_bits(), current));
             raised.insert((name.clone(), object));
         }
         self.alarms = known;

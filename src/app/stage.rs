@@ -14,7 +14,7 @@ use super::losses::Losses;
 use crate::city::Value;
 use crate::geodesy::{Geodetic, SiteFrame};
 use crate::geometry::HeightGrid;
-use crate::indicator::Alarms;
+use crate::indicator::{Alarms, RaisedAlarm};
 use crate::package::{City, HEIGHT_GRID_FILE, decode_height_grid};
 use crate::platform::FolderSource;
 use crate::quantity::Timestamp;
@@ -22,7 +22,7 @@ use crate::scenario::{
     Appearance, CityEdits, CityLive, CityState, Happening, LivePart, Playback, Run, Timeline, VariantCity,
     VariantEdits, filled,
 };
-use crate::scene::{CameraDocument, ObjectStyle, ScenarioDocument, SceneDocument};
+use crate::scene::{CameraDocument, DocumentError, ObjectStyle, ScenarioDocument, SceneDocument};
 use crate::streaming::ByteSource;
 
 /// What moves a stage on.
@@ -60,8 +60,12 @@ pub struct Stage {
     /// The instant whose sun shines, where it is not the one that is shown.
     pub sun: Option<Timestamp>,
     quiet: CityState,
+    /// What the documents say of the city that it does not have, a line each: it is shown as if they had not said so.
+    pub warnings: Vec<String>,
     /// What was told of observations that are shown nowhere.
     pub losses: Losses,
+    /// The second in which ages were last looked at.
+    aged_to_s: f64,
     /// Changed rows that are still to be shown.
     to_show: BTreeSet<u32>,
     /// Changed rows that are still to be published; `None` where nobody publishes.
@@ -93,6 +97,7 @@ impl Stage {
             FolderSource::new(&package).with_context(|| format!("cannot open the package {}", package.display()))?,
         );
         let city = Arc::new(City::open(source.clone()).with_context(|| package.display().to_string())?);
+        let against = documents.against(&city);
         let Documents { mut scene, scene_folder, scenario, scenario_folder, shown, .. } = documents;
         if scene.name.is_empty() {
             scene.name = city.manifest().name.clone();
@@ -111,24 +116,20 @@ impl Stage {
         }
         let objects = Arc::new(VariantCity::new(city.clone(), &edits).with_context(|| package.display().to_string())?);
         let appearance = Appearance::compile(&scene).with_context(|| shown.clone())?;
-        let zone_s = zone_s(scene.time.start.as_deref(), city.manifest().anchor[0]);
+        let written = [scenario.as_ref().and_then(|play| play.time.start.as_deref()), scene.time.start.as_deref()];
+        let zone_s = zone_s(written.into_iter().flatten(), city.manifest().anchor[0]);
         let course = match &scenario {
-            Some(scenario) => {
-                let timeline = Timeline::new(scenario).with_context(|| shown.clone())?;
-                let before = timeline.start().plus_seconds(-1.0);
-                let (names, feeds) = recorded_feeds(&scene, scenario, &scenario_folder, &objects, zone_s)?;
-                let names: Vec<&str> = names.iter().map(String::as_str).collect();
-                let live = CityLive::new(&scene, &names, objects.clone(), before).with_context(|| shown.clone())?;
-                Course::Play(Box::new(Playback::new(timeline, feeds.announced(live))))
-            }
-            None => Course::Live(Box::new(
-                LiveFeeds::start(&scene, &scene_folder, objects.clone(), zone_s).with_context(|| shown.clone())?,
-            )),
+            Some(scenario) => played(scenario, &scenario_folder, &scene, &scene_folder, &objects, zone_s),
+            None => LiveFeeds::start(&scene, &scene_folder, objects.clone(), zone_s)
+                .map(|feeds| Course::Live(Box::new(feeds))),
         };
+        let course = course.with_context(|| shown.clone())?;
         let quiet = CityState::default();
         let runs = Vec::new();
         let losses = Losses::of(&scene, scenario.as_ref());
-        Ok(Self {
+        let lines = |error: &DocumentError| error.to_string().lines().map(str::to_owned).collect::<Vec<_>>();
+        let mut stage = Self {
+            warnings: against.iter().flat_map(lines).collect(),
             scene,
             scenario,
             package,
@@ -143,9 +144,12 @@ impl Stage {
             sun: None,
             quiet,
             losses,
+            aged_to_s: f64::NAN,
             to_show: BTreeSet::new(),
             to_publish: None,
-        })
+        };
+        stage.warnings.extend(cameras_nowhere(&stage));
+        Ok(stage)
     }
 
     /// Frame of the city.
@@ -253,9 +257,13 @@ impl Stage {
         happenings
     }
 
-    /// Rows whose look may have changed since the last call.
+    /// Rows whose look may have changed since the last call: by what came, and each second by growing old.
     pub fn take_changed_rows(&mut self) -> BTreeSet<u32> {
         let mut rows = self.newly_changed_rows();
+        let second = self.time().seconds().floor();
+        if std::mem::replace(&mut self.aged_to_s, second) != second {
+            rows.extend(self.aging_rows());
+        }
         if let Some(to_publish) = &mut self.to_publish {
             to_publish.extend(&rows);
         }
@@ -271,6 +279,17 @@ impl Stage {
         rows
     }
 
+    /// Rows with a value whose effects tell its age.
+    fn aging_rows(&self) -> BTreeSet<u32> {
+        let aging: Vec<bool> = (0..self.scene.bindings.len() as u16).map(|b| self.appearance.follows_age(b)).collect();
+        if !aging.contains(&true) {
+            return BTreeSet::new();
+        }
+        let latest = self.live().latest();
+        let readings = (0..latest.slot_count()).filter_map(|slot| latest.reading(slot));
+        readings.filter(|reading| aging.get(usize::from(reading.binding)) == Some(&true)).map(|r| r.row).collect()
+    }
+
     fn newly_changed_rows(&mut self) -> BTreeSet<u32> {
         match &mut self.course {
             Course::Play(play) => play.live_mut().city_mut().take_changed_rows(),
@@ -283,19 +302,40 @@ impl Stage {
         self.appearance.style(row, self.live(), self.state())
     }
 
-    /// What an alarm says of an object.
-    pub fn words_of_alarm(&self, message: &str, row: u32, value: f64) -> String {
-        filled(message, &|name: &str| match name {
-            "value" => Value::from(value),
-            _ if row == Alarms::CITY => Value::Null,
-            _ => self.objects.attribute_in_words(row, name),
-        })
+    /// What an alarm says, and whether nobody knows any more that it is so.
+    pub fn words_of_alarm(&self, alarm: &RaisedAlarm<'_>) -> String {
+        let mut words = filled(&alarm.rule.document.message, &|name: &str| match name {
+            "value" => Value::from(alarm.value),
+            _ if alarm.row == Alarms::CITY => Value::Null,
+            _ => self.objects.attribute_in_words(alarm.row, name),
+        });
+        if !alarm.current {
+            words.push_str(" (last known value)");
+        }
+        words
     }
 
     /// A camera of the scene by its name.
     pub fn camera(&self, name: &str) -> Option<&CameraDocument> {
         self.scene.cameras.iter().find(|camera| camera.name == name)
     }
+}
+
+/// The course of a scenario, at its start.
+fn played(
+    scenario: &ScenarioDocument,
+    scenario_folder: &Path,
+    scene: &SceneDocument,
+    scene_folder: &Path,
+    objects: &Arc<VariantCity>,
+    zone_s: i32,
+) -> Result<Course> {
+    let timeline = Timeline::new(scenario)?;
+    let before = timeline.start().plus_seconds(-1.0);
+    let (names, feeds) = recorded_feeds(scene, scene_folder, scenario, scenario_folder, objects, zone_s)?;
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let live = CityLive::new(scene, &names, objects.clone(), before)?;
+    Ok(Course::Play(Box::new(Playback::new(timeline, feeds.announced(live)))))
 }
 
 /// Edits and events are about objects that are there, in the city or by an edit of some variant.
@@ -321,16 +361,10 @@ fn ground(source: &dyn ByteSource) -> Result<Option<HeightGrid>> {
     Ok(Some(decode_height_grid(&bytes).context(HEIGHT_GRID_FILE)?))
 }
 
-/// The offset that the scene's time is written with; else that of the place's sun, in whole hours.
-fn zone_s(start: Option<&str>, longitude: f64) -> i32 {
+/// The offset that the first of these times is written with; where there is none that of the place's sun, in whole hours.
+fn zone_s<'t>(mut written: impl Iterator<Item = &'t str>, longitude: f64) -> i32 {
     let by_sun = (longitude / 15.0).round() as i32 * 3600;
-    let Some(start) = start else { return by_sun };
-    let written = |text: &str| Timestamp::parse(&format!("1970-01-01T00:00:00{text}")).ok();
-    let end = start.len().saturating_sub(6);
-    match start.get(end..).filter(|tail| tail.starts_with(['+', '-'])).and_then(written) {
-        Some(midnight) => (-midnight.seconds()) as i32,
-        None => 0,
-    }
+    written.find_map(Timestamp::zone_s).unwrap_or(by_sun)
 }
 
 /// Where a document's camera looks from: the eye, and the place of what it looks at where it names one.

@@ -7,7 +7,7 @@ use bevy::prelude::*;
 use super::added::added_contents;
 use super::labels::LabelBook;
 use super::shell::screen_words::{
-    self, Figure, alarm_lines, change_of, clock, grave, indicator_cards, number, object_panel,
+    self, Figure, alarm_lines, change_of, clock, grave, in_words, indicator_cards, object_panel,
 };
 use super::shell::water::Water;
 use super::stage::{SharedStage, Stage, place_of};
@@ -18,7 +18,8 @@ use crate::engine::tiles::AddedObjects;
 use crate::engine::{CameraView, DrawnObject, Environment, ObjectChange, ObjectChanges, ObjectLooks, SiteCamera};
 use crate::indicator::ObjectTree;
 use crate::quantity::Timestamp;
-use crate::scenario::{CameraCue, CityState};
+use crate::scenario::wire::IndicatorAbout;
+use crate::scenario::{Appearance, CameraCue, CityState};
 use crate::scene::CameraDocument;
 
 /// The stage that a world shows.
@@ -40,6 +41,8 @@ struct Shown {
     time: Option<Timestamp>,
     /// Of each run.
     waters: Vec<Water>,
+    /// The object whose panel is shown.
+    selected: Option<u32>,
 }
 
 /// Puts a stage into a world; [`show_stage`] keeps it shown from then on. Fails where a model of the variant cannot be read.
@@ -49,7 +52,14 @@ pub fn put_on(world: &mut World, stage: &SharedStage) -> anyhow::Result<()> {
     let waters = held.runs.iter().map(|run| Water::new(run.clone(), &held.site())).collect();
     world.resource_mut::<AddedObjects>().set(added_contents(&held)?);
     drop(held);
-    world.insert_resource(Shown { state: CityState::default(), labels, view: None, time: None, waters });
+    world.insert_resource(Shown {
+        state: CityState::default(),
+        labels,
+        view: None,
+        time: None,
+        waters,
+        selected: None,
+    });
     world.resource_mut::<ObjectChanges>().set_base(Arc::new(stage.clone()));
     world.insert_resource(OnStage(stage.clone()));
     show_stage(world);
@@ -93,6 +103,10 @@ pub fn show_stage(world: &mut World) {
     }
     if anew {
         write(&mut overlay, &stage);
+        let panel = shown.selected.map(|row| panel_of(&stage, row));
+        if overlay.panel != panel {
+            overlay.panel = panel;
+        }
     }
     // A pause or another speed changes nothing of the city.
     let time_bar = if stage.scene.panel.time_bar { time_bar(&mut stage) } else { None };
@@ -149,20 +163,18 @@ fn write(overlay: &mut Mut<Overlay>, stage: &Stage) {
 
 fn indicators(stage: &Stage) -> Vec<IndicatorCard> {
     let figures = stage.live().indicators().values().map(|figure| Figure {
-        name: &figure.indicator.name,
-        title: figure.indicator.title.as_deref().unwrap_or(&figure.indicator.name),
-        unit: figure.indicator.unit.as_deref().unwrap_or_default(),
+        indicator: &figure.indicator.name,
         value: figure.value,
         state: figure.state,
     });
-    indicator_cards(&stage.scene.panel.indicators, &figures.collect::<Vec<_>>())
+    let about = |name: &str| stage.scene.indicators.iter().find(|known| known.name == name).map(IndicatorAbout::of);
+    indicator_cards(&stage.scene.panel.indicators, &about, &figures.collect::<Vec<_>>())
 }
 
 /// Raised alarms: by values, and by events.
 fn alarms(stage: &Stage) -> Vec<AlarmLine> {
-    let by_value = stage.live().alarms().raised().map(|(rule, row, since, value)| {
-        (since, stage.words_of_alarm(&rule.document.message, row, value), rule.document.severity)
-    });
+    let by_value = stage.live().alarms().raised();
+    let by_value = by_value.map(|alarm| (alarm.since, stage.words_of_alarm(&alarm), alarm.rule.document.severity));
     let by_event = stage.state().alarms.values();
     let by_event = by_event.map(|alarm| (alarm.since, alarm.message.clone(), alarm.severity));
     alarm_lines(by_value.chain(by_event).collect(), stage.troubles())
@@ -208,29 +220,22 @@ pub fn cue_view(stage: &Stage) -> Option<CameraView> {
     }
 }
 
-/// Highlights an object and shows what is known of it.
+/// Highlights an object and shows what is known of it, from now on.
 pub fn select(world: &mut World, stage: &Stage, row: Option<u32>) {
     let highlight = ObjectChange { flags: ObjectFlags::HIGHLIGHT, ..ObjectChange::default() };
     let layer = row.map(|row| (row, highlight)).into_iter().collect();
     world.resource_mut::<ObjectChanges>().set_layer("pick", layer);
     world.resource_mut::<Overlay>().panel = row.map(|row| panel_of(stage, row));
+    world.resource_mut::<Shown>().selected = row;
 }
 
 fn panel_of(stage: &Stage, row: u32) -> ObjectPanel {
     let live = stage.live();
     let set = stage.state().attributes.get(stage.objects.id(row));
     let is_set = |name: &str| set.is_some_and(|set| set.contains_key(name));
-    let mut rows = Vec::new();
-    let properties = live.latest().bindings().properties().iter().zip(0..);
-    for (name, property) in properties.filter(|(name, _)| !is_set(name)) {
-        let unit = live.latest().bindings().bindings().iter().find(|binding| binding.property == property);
-        let unit = unit.and_then(|binding| binding.unit.clone()).unwrap_or_default();
-        let own = live.latest().reading_of(row, property).and_then(|reading| reading.latest?.value.number());
-        if let Some(value) = own.or_else(|| live.rolled_up(row, property)) {
-            rows.push((name.to_string(), format!("{} {unit}", number(value))));
-        }
-    }
-    rows.extend(set.into_iter().flatten().map(|(name, value)| (name.clone(), value.to_string())));
+    let live = Appearance::properties(row, live).filter(|property| !is_set(property.name));
+    let set = set.into_iter().flatten().map(|(name, value)| (name.clone(), value.to_string()));
+    let rows = live.map(|property| in_words(&property)).chain(set).collect();
     let id = stage.objects.id(row).to_owned();
     let name = stage.objects.attribute(row, "name").text().map(str::to_owned);
     let attributes = stage.objects.attributes(row).into_iter().map(|(name, value)| (name, value.to_string()));

@@ -47,14 +47,6 @@ impl CameraView {
         }
     }
 
-    /// A view that shows all of a box from the given side, a little from above.
-    pub fn framing(bounds_in_site: Bounds, heading_rad: f64, pitch_rad: f64) -> Self {
-        let view = Self { heading_rad, pitch_rad, ..Self::default() };
-        let radius = bounds_in_site.size().length() * 0.5;
-        let distance = radius.max(5.0) / (view.vertical_field_of_view_rad * 0.5).sin();
-        Self { place_in_site: bounds_in_site.center() - view.forward_in_site() * distance, ..view }
-    }
-
     /// This view moved so that a box just fits into a picture of so many times its height in width, heading and pitch as
     /// they are.
     pub fn containing(&self, bounds_in_site: Bounds, aspect: f64) -> Self {

@@ -56,6 +56,13 @@ impl ProjOperation {
     }
 }
 
+/// West, south, east, north in degrees, as PROJ's database has them.
+pub(super) fn area_of_use(crs: &CrsId) -> Option<[f64; 4]> {
+    let area = Proj::new(&plane(crs)).ok()?.area_of_use().ok()?.0?;
+    // What the database does not know is -1000.
+    Some([area.west, area.south, area.east, area.north]).filter(|sides| sides.iter().all(|side| *side >= -180.0))
+}
+
 /// The horizontal part: heights do not go through PROJ.
 fn plane(crs: &CrsId) -> String {
     match (crs.epsg_code(), crs.proj_string()) {

@@ -53,6 +53,16 @@ impl CrsRegistry {
         }
     }
 
+    /// Where the CRS is meant to be used, by its authority: west, south, east, north in degrees; west is east of east across
+    /// the 180th meridian. `None` where nobody says, which is so in the browser.
+    pub fn area_of_use(&self, crs: &CrsId) -> Option<[f64; 4]> {
+        match self.cities.get(crs.as_str()) {
+            Some(city) if city.base != *crs => backend::area_of_use(&city.base),
+            Some(_) => None,
+            None => backend::area_of_use(crs),
+        }
+    }
+
     /// The operation from `source` to `target`; both east first, see [`CoordinateOperation`].
     pub fn operation(&self, source: &CrsId, target: &CrsId) -> Result<Box<dyn CoordinateOperation>, GeodesyError> {
         if source == target {

@@ -10,7 +10,7 @@ use super::{
     SourceReport,
 };
 use crate::city::{CityObject, LodShape};
-use crate::geodesy::{CrsRegistry, Geodetic, HeightReference, Separation, SiteConversion, SiteFrame};
+use crate::geodesy::{CrsId, CrsRegistry, Geodetic, HeightReference, Separation, SiteConversion, SiteFrame};
 use crate::geometry::{Bounds, HeightGrid, Prism, Shape, Surface, parallel, repair};
 
 /// Objects converted at one time by one thread: enough that finding the operation does not count.
@@ -44,7 +44,8 @@ impl Placement<'_> {
             chunks.push(objects.by_ref().take(OBJECTS_AT_ONCE).collect::<Vec<_>>());
         }
         let path = report.path.clone();
-        let placed = parallel::map(chunks, |chunk| self.place_chunk(frame, chunk, &path));
+        let outskirts = self.registry.area_of_use(&frame.crs).map(outskirts);
+        let placed = parallel::map(chunks, |chunk| self.place_chunk(frame, chunk, outskirts, &path));
         let mut all = Vec::new();
         for chunk in placed {
             let (objects, diagnostics) = chunk?;
@@ -58,6 +59,7 @@ impl Placement<'_> {
         &self,
         frame: &SourceFrame,
         chunk: Vec<SourceObject>,
+        outskirts: Option<[f64; 4]>,
         path: &str,
     ) -> Result<(Vec<CityObject>, Vec<Diagnostic>), ImportError> {
         let failed =
@@ -73,12 +75,18 @@ impl Placement<'_> {
             .map(|source| {
                 let count = points_of(&source).count();
                 let degrees: Vec<DVec3> = points.by_ref().take(count).collect();
+                let first = degrees.iter().find(|place| place.is_finite()).copied();
                 let ground_m =
                     if frame.heights_above == HeightsAbove::Ground { self.ground_under(&degrees) } else { 0.0 };
                 let mut maker =
                     ShapeMaker { site: &self.site, degrees: degrees.into_iter(), ground_m, problems: Vec::new() };
                 let object = maker.object(source);
                 let place = Place::file(path).object(object.id.clone());
+                if let (Some(at), Some(outskirts)) = (first, outskirts)
+                    && !contains(outskirts, at)
+                {
+                    maker.problems.push((Severity::Warning, "outside-crs-area", far_off(&frame.crs, at)));
+                }
                 diagnostics.extend(maker.problems.into_iter().map(|(severity, code, message)| Diagnostic {
                     severity,
                     code,
@@ -102,6 +110,30 @@ impl Placement<'_> {
         let lowest = degrees.iter().filter_map(sample).fold(f64::INFINITY, f64::min);
         if lowest.is_finite() { lowest } else { anchor_m }
     }
+}
+
+/// How far beyond its area of use a CRS is taken without a word, degrees, and parts of that area's size.
+const OUTSKIRTS: (f64, f64) = (0.5, 0.25);
+
+/// An area (west, south, east, north in degrees) with what lies about it.
+fn outskirts([west, south, east, north]: [f64; 4]) -> [f64; 4] {
+    let wide = if east < west { east - west + 360.0 } else { east - west };
+    let (least, part) = OUTSKIRTS;
+    let (x, y) = (wide * part + least, (north - south) * part + least);
+    [west - x, south - y, west + wide + x, north + y]
+}
+
+/// Whether a place in degrees lies in an area whose east is beyond 180 where it crosses that meridian.
+fn contains([west, south, east, north]: [f64; 4], place: DVec3) -> bool {
+    let turned = west + (place.x - west).rem_euclid(360.0);
+    turned <= east && (south..=north).contains(&place.y)
+}
+
+fn far_off(crs: &CrsId, at: DVec3) -> String {
+    format!(
+        "lies at {:.4}, {:.4} (longitude, latitude), far outside of where {crs} is used: is that its CRS? --crs or a recipe says another",
+        at.x, at.y
+    )
 }
 
 /// A good anchor for some sources: the middle one of their objects' places, by longitude, latitude and height each for

@@ -39,9 +39,26 @@ pub enum AlarmPhase {
     Raised {
         /// When it was raised.
         since: Timestamp,
-        /// The latest value.
+        /// The latest value that was worth believing.
         value: f64,
+        /// Whether it still is.
+        current: bool,
     },
+}
+
+/// An alarm that is raised.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RaisedAlarm<'a> {
+    /// What raised it.
+    pub rule: &'a AlarmRule,
+    /// The object; [`Alarms::CITY`] for an indicator of the city or an area.
+    pub row: u32,
+    /// Since when.
+    pub since: Timestamp,
+    /// The latest value that was worth believing.
+    pub value: f64,
+    /// Whether it still is: neither stale nor in doubt since.
+    pub current: bool,
 }
 
 /// A line of the log.
@@ -151,9 +168,15 @@ impl Alarms {
         }
         let Some(rule) = self.rules.get(usize::from(number)) else { return };
         let Some(value) = value else {
-            if let Some(AlarmPhase::Pending { since, .. }) = self.phases.get(&key).copied() {
-                self.deadlines.remove(&(self.deadline(number, since), number, row));
-                self.phases.remove(&key);
+            match self.phases.get(&key).copied() {
+                Some(AlarmPhase::Pending { since, .. }) => {
+                    self.deadlines.remove(&(self.deadline(number, since), number, row));
+                    self.phases.remove(&key);
+                }
+                Some(AlarmPhase::Raised { since, value, .. }) => {
+                    self.phases.insert(key, AlarmPhase::Raised { since, value, current: false });
+                }
+                None => {}
             }
             return;
         };
@@ -180,7 +203,7 @@ impl Alarms {
                 self.log(AlarmEvent { time, rule: number, row, raised: false, value });
             }
             Some(AlarmPhase::Raised { since, .. }) => {
-                self.phases.insert(key, AlarmPhase::Raised { since, value });
+                self.phases.insert(key, AlarmPhase::Raised { since, value, current: true });
             }
         }
     }
@@ -202,7 +225,7 @@ impl Alarms {
     fn raise(&mut self, number: u16, row: u32, deadline: Timestamp) {
         self.deadlines.remove(&(deadline, number, row));
         let Some(AlarmPhase::Pending { value, .. }) = self.phases.get(&(number, row)).copied() else { return };
-        self.phases.insert((number, row), AlarmPhase::Raised { since: deadline, value });
+        self.phases.insert((number, row), AlarmPhase::Raised { since: deadline, value, current: true });
         self.count(number, row, true);
         self.log(AlarmEvent { time: deadline, rule: number, row, raised: true, value });
     }
@@ -235,10 +258,12 @@ impl Alarms {
         })
     }
 
-    /// The raised alarms: rule, object, since when, latest value.
-    pub fn raised(&self) -> impl Iterator<Item = (&AlarmRule, u32, Timestamp, f64)> {
-        self.phases.iter().filter_map(|((rule, row), phase)| match phase {
-            AlarmPhase::Raised { since, value } => Some((self.rules.get(usize::from(*rule))?, *row, *since, *value)),
+    /// The raised alarms.
+    pub fn raised(&self) -> impl Iterator<Item = RaisedAlarm<'_>> {
+        self.phases.iter().filter_map(|(&(rule, row), phase)| match *phase {
+            AlarmPhase::Raised { since, value, current } => {
+                Some(RaisedAlarm { rule: self.rules.get(usize::from(rule))?, row, since, value, current })
+            }
             AlarmPhase::Pending { .. } => None,
         })
     }
@@ -279,7 +304,7 @@ impl Alarms {
         for ((rule, row), phase) in &self.phases {
             let (kind, since, value) = match phase {
                 AlarmPhase::Pending { since, value } => (0_u8, since, value),
-                AlarmPhase::Raised { since, value } => (1, since, value),
+                AlarmPhase::Raised { since, value, current } => (1 + u8::from(!current), since, value),
             };
             bytes.extend(rule.to_le_bytes());
             bytes.extend(row.to_le_bytes());

@@ -20,7 +20,7 @@ mod indicators;
 mod rollup;
 
 pub use aggregate_tree::{Aggregate, AggregateTree};
-pub use alarm::{AlarmEvent, AlarmPhase, AlarmRule, AlarmSnapshot, Alarms};
+pub use alarm::{AlarmEvent, AlarmPhase, AlarmRule, AlarmSnapshot, Alarms, RaisedAlarm};
 pub use hierarchy::{Hierarchy, ObjectTree};
 pub use indicators::{IndicatorState, IndicatorValue, Indicators};
 pub use rollup::Rollup;

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use glam::DVec3;
+
 use super::{Diagnostics, FaultKind, LiveError, Observation, Quality};
 use crate::city::Value;
-use crate::geodesy::Geodetic;
+use crate::geodesy::{CoordinateOperation, CrsId, CrsRegistry, Geodetic};
 use crate::quantity::Timestamp;
 use crate::scene::RecordingDocument;
 
@@ -27,16 +29,21 @@ pub struct RecordedObservations {
 
 impl RecordedObservations {
     /// Reads a recording from its files' names and bytes, and the bytes of the stations' file. A record that cannot be
-    /// used is counted in [`RecordedObservations::diagnostics`]; a file without the columns is an error.
+    /// used is counted in [`RecordedObservations::diagnostics`]; a file without the columns, or a CRS that `registry` does not
+    /// know, is an error.
     pub fn read(
         document: &RecordingDocument,
         files: &[(String, Vec<u8>)],
         stations: Option<(&str, &[u8])>,
+        registry: &CrsRegistry,
     ) -> Result<Self, LiveError> {
         let mut recorded = Self::default();
         let zone_us = zone(document)?;
         let places = match (stations, &document.station_columns) {
-            (Some((name, bytes)), Some(columns)) => read_places(name, bytes, columns, &mut recorded.diagnostics)?,
+            (Some((name, bytes)), Some(columns)) => {
+                let to_degrees = to_degrees(document, registry)?;
+                read_places(name, bytes, columns, &*to_degrees, &mut recorded.diagnostics)?
+            }
             _ => BTreeMap::new(),
         };
         let mut reader = Reader { document, zone_us, places, numbers: BTreeMap::new(), recorded };
@@ -300,10 +307,18 @@ fn zone(document: &RecordingDocument) -> Result<i64, LiveError> {
     local.map(|local| -local.0).map_err(|_| LiveError::Recording { cause: cause(), file: document.name.clone() })
 }
 
+/// From the CRS of the stations' places.
+fn to_degrees(document: &RecordingDocument, registry: &CrsRegistry) -> Result<Box<dyn CoordinateOperation>, LiveError> {
+    let crs = document.crs.as_deref().map_or(Ok(CrsId::wgs84()), str::parse);
+    let operation = crs.and_then(|crs| registry.operation(&crs, &CrsId::wgs84()));
+    operation.map_err(|error| LiveError::Recording { cause: error.to_string(), file: document.name.clone() })
+}
+
 fn read_places(
     name: &str,
     bytes: &[u8],
     columns: &[String; 3],
+    to_degrees: &dyn CoordinateOperation,
     diagnostics: &mut Diagnostics,
 ) -> Result<BTreeMap<String, Geodetic>, LiveError> {
     let refuse = |cause: String| LiveError::Recording { cause, file: name.to_owned() };
@@ -327,12 +342,16 @@ fn read_places(
             }
         }
         let field = |at: usize| record.get(at).unwrap_or_default().trim();
-        let [station, longitude, latitude] = numbers.map(field);
-        match (longitude.parse::<f64>(), latitude.parse::<f64>()) {
-            (Ok(lon), Ok(lat)) if lon.abs() <= 180.0 && lat.abs() <= 90.0 => {
-                places.insert(station.to_owned(), Geodetic::from_degrees(lon, lat, 0.0));
-            }
-            _ => diagnostics.add(FaultKind::BadPlace, || format!("{name}:{line}: '{longitude}', '{latitude}'")),
+        let [station, east, north] = numbers.map(field);
+        let place = east.parse().ok().zip(north.parse().ok()).and_then(|(east, north)| {
+            let mut place = [DVec3::new(east, north, 0.0)];
+            to_degrees.convert(&mut place).ok()?;
+            let [DVec3 { x: lon, y: lat, .. }] = place;
+            (lon.abs() <= 180.0 && lat.abs() <= 90.0).then(|| Geodetic::from_degrees(lon, lat, 0.0))
+        });
+        match place {
+            Some(place) => drop(places.insert(station.to_owned(), place)),
+            None => diagnostics.add(FaultKind::BadPlace, || format!("{name}:{line}: '{east}', '{north}'")),
         }
     }
 }

@@ -86,7 +86,7 @@ impl AtomicFolder {
         fs::create_dir_all(parent).map_err(|e| refused(&e, parent))?;
         let beside = |end: &str| parent.join(format!(".{}.{end}", name.to_string_lossy()));
         let (partial, old, lock) = (beside("partial"), beside("old"), beside("lock"));
-        let file = File::create(&lock).map_err(|e| refused(&e, &lock))?;
+        let file = File::create(&lock).map_err(|e| refused(&e, &target))?;
         if file.try_lock().is_err() {
             let cause = "another run is writing it".to_owned();
             return Err(SinkError { cause, name: target.display().to_string() });

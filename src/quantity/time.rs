@@ -41,6 +41,14 @@ impl Timestamp {
         parse(text.trim()).ok_or_else(|| TimeError(text.to_owned()))
     }
 
+    /// Seconds by which the clocks are ahead of UTC that a text accepted by [`Self::parse`] is written by.
+    pub fn zone_s(text: &str) -> Option<i32> {
+        let text = text.trim();
+        Self::parse(text).ok()?;
+        let (_, ahead_s) = split_zone(text.get(10..).unwrap_or_default())?;
+        i32::try_from(ahead_s).ok()
+    }
+
     /// Proleptic Gregorian (year, month 1-12, day 1-31) in UTC.
     pub fn date_utc(self) -> (i64, u32, u32) {
         civil_from_days(self.0.div_euclid(MICROS_PER_SECOND * SECONDS_PER_DAY))
@@ -160,6 +168,13 @@ mod tests {
         ] {
             assert_eq!(Timestamp::parse(text).unwrap().to_string(), expected);
         }
+    }
+
+    #[test]
+    fn a_time_says_by_which_clocks_it_is() {
+        let zones = ["2026-07-01T06:00:00+02:00", "2026-07-01 06:00 ", "2026-01-01T00:00-03:30", "2026-01-01Z", "soon"];
+        let expected = [Some(7200), Some(0), Some(-12_600), None, None];
+        assert_eq!(zones.map(Timestamp::zone_s), expected);
     }
 
     #[test]

@@ -78,6 +78,20 @@ pub struct Bound<'a> {
     pub state: ValueState,
 }
 
+/// A live property of an object, as a panel tells it: its own value, or what those in it amount to.
+pub struct LiveProperty<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// The value; `Null` where none has come.
+    pub value: Value,
+    /// UCUM unit.
+    pub unit: &'a str,
+    /// What it is worth.
+    pub state: ValueState,
+    /// Seconds since it was measured.
+    pub age_s: f64,
+}
+
 impl Appearance {
     /// Compiles the layers and the bindings' effects of a scene.
     pub fn compile(scene: &SceneDocument) -> Result<Self, StyleError> {
@@ -107,11 +121,36 @@ impl Appearance {
         self.layer_names.is_empty() && self.effects.iter().all(EffectSheet::is_empty)
     }
 
+    /// Whether what a binding brings looks different while it grows old, also where nothing comes.
+    pub fn follows_age(&self, binding: u16) -> bool {
+        self.effects.get(usize::from(binding)).is_some_and(EffectSheet::follows_age)
+    }
+
     /// Numbers of the scene's layers that an object is in, by its attributes.
     pub fn layers_of(&self, row: u32, objects: &VariantCity) -> Vec<u16> {
         let attribute = |name: &str| objects.attribute(row, name);
         let is_in = |name: &String| self.layers.is_in(name, objects.class(row), &attribute);
         self.layer_names.iter().zip(0..).filter(|(name, _)| is_in(name)).map(|(_, number)| number).collect()
+    }
+
+    /// The live properties of the object in `row`, but those that nothing is bound to.
+    pub fn properties<'l>(row: u32, live: &'l CityLive) -> impl Iterator<Item = LiveProperty<'l>> {
+        let bindings = live.latest().bindings();
+        bindings.properties().iter().zip(0..).filter_map(move |(name, number)| {
+            let reading = live.latest().reading_of(row, number);
+            let latest = reading.and_then(|reading| Some((reading, reading.latest?)));
+            let rolled_up = live.rolled_up(row, number).map(Value::from);
+            let (state, age_s) = match latest {
+                Some((reading, _)) => (reading.state, age_s(&reading, live.latest().now())),
+                None if rolled_up.is_some() => (ValueState::Fresh, 0.0),
+                None if reading.is_some() => (ValueState::Missing, 0.0),
+                None => return None,
+            };
+            let value = latest.map(|(_, latest)| latest.value.clone()).or(rolled_up).unwrap_or(Value::Null);
+            let binding = bindings.bindings().iter().find(|binding| binding.property == number);
+            let unit = binding.and_then(|binding| binding.unit.as_deref()).unwrap_or_default();
+            Some(LiveProperty { name, value, unit, state, age_s })
+        })
     }
 
     /// How the object in `row` looks.

@@ -301,9 +301,9 @@ impl CityLive {
             self.changed.insert(row);
         }
         self.indicators.update(usize::MAX);
-        let raised: Vec<u32> = self.alarms.raised().map(|(_, row, ..)| row).collect();
+        let raised: Vec<u32> = self.alarms.raised().map(|alarm| alarm.row).collect();
         self.alarms.restore(&snapshot.alarms);
-        let rows = raised.into_iter().chain(self.alarms.raised().map(|(_, row, ..)| row));
+        let rows = raised.into_iter().chain(self.alarms.raised().map(|alarm| alarm.row));
         self.changed.extend(rows.flat_map(|row| self.hierarchy.with_ancestors(row)));
     }
 

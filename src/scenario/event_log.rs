@@ -63,6 +63,7 @@ impl HappeningKind {
             Self::Event(Action::Alarm { object, message, severity }) => {
                 row("alarm", object, "", none(), severity.word().to_owned(), message)
             }
+            Self::Event(Action::ClearAlarm(object)) => row("clear_alarm", object, "", none(), none(), ""),
             Self::Event(Action::Camera { camera, flight_s }) => {
                 row("camera", "", "flight_s", flight_s.to_string(), none(), camera)
             }

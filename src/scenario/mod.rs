@@ -31,7 +31,7 @@ mod viewed_scene;
 pub mod wire;
 
 pub use added::AddedContent;
-pub use appearance::{Appearance, Bound, Known};
+pub use appearance::{Appearance, Bound, Known, LiveProperty};
 pub use bench::{CityLiveBench, FrameBench, bench_city_live};
 pub use city_live::{CityLive, CityLiveSnapshot};
 pub use edits::{AddedModel, CityEdits, VariantEdits};
@@ -41,7 +41,7 @@ pub use live_part::{LivePart, LivePartSnapshot, ObservationFeed};
 pub use message::filled;
 pub use playback::{Playable, Playback};
 pub use run::Run;
-pub use simulation::{ground_share, simulation};
+pub use simulation::{check_size, ground_share, simulation};
 pub use state::{CameraCue, CityState, HandAlarm, ShownMessage};
 pub use timeline::{Action, Event, Timeline};
 pub use variant_city::VariantCity;

@@ -5,7 +5,7 @@ use glam::{DVec2, DVec3};
 use crate::geodesy::{Geodetic, SiteFrame};
 use crate::geometry::HeightGrid;
 use crate::scene::SimulationDocument;
-use crate::sim::flood::{Flood, FloodSetup, FloodTerrain, Hyetograph};
+use crate::sim::flood::{Flood, FloodSetup, FloodTerrain, Hyetograph, MOST_CELLS};
 use crate::sim::{Simulation, SimulationError};
 
 /// Manning's n where the document says nothing: asphalt and grass mixed, s/m^(1/3).
@@ -24,6 +24,7 @@ pub fn simulation(
     if document.kind != "flood" {
         return Err(SimulationError::Input(format!("no simulation is called '{}'", document.kind)));
     }
+    check_size(document, site)?;
     let terrain = FloodTerrain::cut(ground, corners(document, site), document.cell_m, buildings);
     let mut setup = FloodSetup {
         terrain,
@@ -38,6 +39,19 @@ pub fn simulation(
         setup.fill_to(level);
     }
     Ok(Box::new(Flood::new(setup)?))
+}
+
+/// Refuses a box of more cells than are computed.
+pub fn check_size(document: &SimulationDocument, site: &SiteFrame) -> Result<(), SimulationError> {
+    let [low, high] = corners(document, site);
+    let size = ((high - low).abs() / document.cell_m).ceil();
+    if size.x * size.y <= MOST_CELLS as f64 {
+        return Ok(());
+    }
+    let cell_m = document.cell_m;
+    let most =
+        format!("its 'bbox' is {} x {} cells of {cell_m} m, and at most {MOST_CELLS} are computed", size.x, size.y);
+    Err(SimulationError::Input(format!("{most}: choose a larger 'cell_m' or a smaller box")))
 }
 
 /// South-west and north-east corner of a simulation's box, site frame.

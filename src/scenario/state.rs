@@ -77,6 +77,7 @@ impl CityState {
             Action::Alarm { object, message, severity } => {
                 self.alarms.insert(object, HandAlarm { message, severity, since });
             }
+            Action::ClearAlarm(object) => drop(self.alarms.remove(&object)),
             Action::Camera { camera, flight_s } => {
                 let from = self.camera.take().map(|cue| cue.camera);
                 self.camera = Some(CameraCue { camera, from, since, flight_s });

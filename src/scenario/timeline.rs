@@ -40,6 +40,8 @@ pub enum Action {
         /// How bad.
         severity: Severity,
     },
+    /// Clears the alarm that an event has raised.
+    ClearAlarm(String),
     /// Flies to a named camera.
     Camera {
         /// The camera's name.
@@ -157,6 +159,7 @@ fn action(action: &EventAction) -> Action {
         EventAction::Close { object } => Action::Close(object),
         EventAction::Open { object } => Action::Open(object),
         EventAction::Alarm { object, message, severity } => Action::Alarm { object, message, severity },
+        EventAction::ClearAlarm { object } => Action::ClearAlarm(object),
         EventAction::Camera { camera, flight_s } => Action::Camera { camera, flight_s },
         EventAction::Message { text, for_s } => Action::Message { text, for_s },
     }

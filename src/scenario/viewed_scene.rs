@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::appearance::{Appearance, Bound, Known};
+use super::appearance::{Appearance, Bound, Known, LiveProperty};
 use super::live_mirror::LiveMirror;
 use super::wire::{LiveMessage, LiveValueOf, OwnValue};
 use crate::city::Value;
@@ -172,14 +172,30 @@ impl ViewedScene {
         self.alarms.get(&row).copied()
     }
 
-    /// The live properties of an object that are known: name, value, unit.
-    pub fn values(&self, row: u32) -> impl Iterator<Item = (&str, Value, &str)> {
+    /// Rows with a value whose effects tell its age.
+    pub fn aging_rows(&self) -> impl Iterator<Item = u32> {
+        let aging: Vec<bool> =
+            (0..self.document.bindings.len() as u16).map(|binding| self.appearance.follows_age(binding)).collect();
+        let known = aging.contains(&true).then_some(&self.mirror.values).into_iter().flatten();
+        let ages = move |own: &OwnValue| aging.get(usize::from(own.binding)) == Some(&true);
+        known.filter(move |(_, value)| value.own.as_ref().is_some_and(&ages)).map(|((row, _), _)| *row)
+    }
+
+    /// The live properties of an object: those that have a value of their own or of what is in the object, and those of
+    /// which none has come.
+    pub fn values(&self, row: u32) -> impl Iterator<Item = LiveProperty<'_>> {
         let known = self.mirror.values.range((row, 0)..=(row, u16::MAX)).map(|(_, value)| value);
         known.filter_map(|value| {
             let (name, unit) = self.mirror.hello.properties.get(usize::from(value.property))?;
             let own = value.own.as_ref().filter(|own| own.state != ValueState::Missing);
-            let worth = own.map(|own| own.value.clone()).or(value.rolled_up.map(Value::from))?;
-            Some((name.as_str(), worth, unit.as_str()))
+            let rolled_up = value.rolled_up.map(Value::from);
+            let (state, age_s) = match own {
+                Some(own) => (own.state, self.mirror.now.seconds_since(own.time)),
+                None if rolled_up.is_some() => (ValueState::Fresh, 0.0),
+                None => (ValueState::Missing, 0.0),
+            };
+            let value = own.map(|own| own.value.clone()).or(rolled_up).unwrap_or(Value::Null);
+            Some(LiveProperty { name, value, unit, state, age_s })
         })
     }
 

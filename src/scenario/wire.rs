@@ -17,7 +17,7 @@ use crate::city::Value;
 use crate::indicator::IndicatorState;
 use crate::live::ValueState;
 use crate::quantity::Timestamp;
-use crate::scene::Severity;
+use crate::scene::{IndicatorDocument, Severity};
 
 /// The first byte of every message.
 pub const WIRE_VERSION: u8 = 1;
@@ -55,8 +55,36 @@ pub struct Hello {
     pub title: String,
     /// By number of the property: name and UCUM unit (empty where it has none).
     pub properties: Vec<(String, String)>,
-    /// By number of the indicator: name, title and UCUM unit.
-    pub indicators: Vec<(String, String, String)>,
+    /// By number of the indicator.
+    pub indicators: Vec<IndicatorAbout>,
+}
+
+/// What figures of an indicator mean.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct IndicatorAbout {
+    /// Unique in the scene.
+    pub name: String,
+    /// As people call it.
+    pub title: String,
+    /// UCUM unit; empty where it has none.
+    pub unit: String,
+    /// The value aimed at.
+    pub target: Option<f64>,
+    /// Whether it has thresholds: without, its state says only whether it is known.
+    pub judged: bool,
+}
+
+impl IndicatorAbout {
+    /// What a document says of its indicator.
+    pub fn of(document: &IndicatorDocument) -> Self {
+        Self {
+            name: document.name.clone(),
+            title: document.title.clone().unwrap_or_else(|| document.name.clone()),
+            unit: document.unit.clone().unwrap_or_default(),
+            target: document.target,
+            judged: document.warning.is_some() || document.critical.is_some(),
+        }
+    }
 }
 
 /// The state of a scene or what has changed of it since the last update. Everything here replaces what was known under the

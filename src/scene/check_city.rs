@@ -47,8 +47,14 @@ pub fn check_scenario_in(
 }
 
 /// A problem with a key of a document that was read before.
-pub fn problem_at(text: &str, file_name: &str, keys: &[&str], message: &str) -> DocumentError {
-    let checked = read::<toml::Table>(text, file_name, &Environment::new(), |_, problems| {
+pub fn problem_at(
+    text: &str,
+    file_name: &str,
+    environment: &Environment,
+    keys: &[&str],
+    message: &str,
+) -> DocumentError {
+    let checked = read::<toml::Table>(text, file_name, environment, |_, problems| {
         let spot = keys.iter().fold(Spot::default(), |spot, key| spot.key(key));
         problems.add(&spot, message);
     });
@@ -179,7 +185,8 @@ impl EventAction {
             | Self::Hide { object }
             | Self::Close { object }
             | Self::Open { object }
-            | Self::Alarm { object, .. } => Some(object),
+            | Self::Alarm { object, .. }
+            | Self::ClearAlarm { object } => Some(object),
             Self::Camera { .. } | Self::Message { .. } => None,
         }
     }

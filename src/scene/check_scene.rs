@@ -283,9 +283,6 @@ fn alarm(alarm: &AlarmDocument, scene: &SceneDocument, here: &Spot, problems: &m
     }
     not_negative(alarm.hysteresis, "hysteresis", here, problems);
     not_negative(alarm.for_s, "for_s", here, problems);
-    if let Some(name) = &alarm.camera {
-        refers(name, "camera", &here.key("camera"), problems);
-    }
 }
 
 fn camera(camera: &CameraDocument, here: &Spot, problems: &mut Problems<'_>) {

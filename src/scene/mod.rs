@@ -25,8 +25,8 @@ pub use scenario_document::{
 };
 pub use scene_document::{
     AlarmDocument, Attach, BindingDocument, CameraDocument, CityDocument, CrsDocument, DemoDocument, Effect,
-    IndicatorDocument, LabelDocument, LayerDocument, Look, PanelDocument, RampDocument, RollupRule, SceneDocument,
-    Severity, SourceDocument, SourceKind, TimeDocument, TourDocument,
+    IndicatorDocument, LabelDocument, LayerDocument, PanelDocument, RampDocument, RollupRule, SceneDocument, Severity,
+    SourceDocument, SourceKind, TimeDocument, TourDocument,
 };
 pub use variables::Environment;
 

@@ -11,6 +11,9 @@ use super::read::DocumentProblem;
 use super::variables::{self, Environment};
 use crate::city::did_you_mean;
 
+/// Errors of syntax that are told at most.
+const MOST_SYNTAX: usize = 3;
+
 /// One step down the tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Step {
@@ -57,11 +60,14 @@ pub(super) struct SourceTree<'t> {
 }
 
 impl<'t> SourceTree<'t> {
-    /// Parses as much as can be; the errors of syntax are handed back.
+    /// Parses as much as can be; the first errors of syntax are handed back, one of a line: others are mostly their echoes.
     pub fn parse(text: &'t str) -> (Self, Vec<DocumentProblem>) {
         let (table, errors) = DeTable::parse_recoverable(text);
         let lines = Lines::new(text);
-        let problems = errors.iter().map(|e| lines.problem(e.span().unwrap_or(0..0), e.message().to_owned())).collect();
+        let problem = |e: &toml::de::Error| lines.problem(e.span().unwrap_or(0..0), e.message().to_owned());
+        let mut problems: Vec<DocumentProblem> = errors.iter().map(problem).collect();
+        problems.dedup_by_key(|problem| problem.line);
+        problems.truncate(MOST_SYNTAX);
         let span = table.span();
         let root = Spanned::new(span, DeValue::Table(table.into_inner()));
         (Self { root, lines, names: BTreeMap::new() }, problems)

@@ -131,7 +131,7 @@ pub enum EventAction {
         /// Its identifier.
         object: String,
     },
-    /// Raises an alarm by hand.
+    /// Raises an alarm by hand, until `clear_alarm`.
     Alarm {
         /// The object it is about.
         object: String,
@@ -139,6 +139,11 @@ pub enum EventAction {
         message: String,
         /// How bad.
         severity: Severity,
+    },
+    /// Clears the alarm that an event has raised.
+    ClearAlarm {
+        /// The object that it is about.
+        object: String,
     },
     /// Flies to a named camera.
     Camera {
@@ -175,9 +180,12 @@ pub struct RecordingDocument {
     /// CSV with the stations' places.
     #[serde(default)]
     pub stations: Option<String>,
-    /// Its columns: [station, longitude, latitude].
+    /// Its columns: [station, longitude, latitude]; of a plane `crs` [station, east, north].
     #[serde(default)]
     pub station_columns: Option<[String; 3]>,
+    /// CRS of the places: `EPSG:4547`, or one under `[city.crs]` of the scene; longitude and latitude where left out.
+    #[serde(default)]
+    pub crs: Option<String>,
     /// Offset of times without a zone, `+09:00`.
     #[serde(default)]
     pub zone: Option<String>,

@@ -377,9 +377,6 @@ pub struct AlarmDocument {
     /// How long the value must stay beyond the threshold, seconds.
     #[serde(default)]
     pub for_s: f64,
-    /// The camera to fly to.
-    #[serde(default)]
-    pub camera: Option<String>,
 }
 
 /// How bad an alarm is.
@@ -470,18 +467,4 @@ pub struct PanelDocument {
     /// Whether the time bar is shown.
     #[serde(default)]
     pub time_bar: bool,
-    /// Colours of the interface.
-    #[serde(default)]
-    pub look: Look,
-}
-
-/// Colours of the interface.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Look {
-    /// For dark rooms and walls.
-    #[default]
-    Dark,
-    /// For offices and paper.
-    Light,
 }

@@ -268,6 +268,9 @@ fn words(text: &Expression, scope: &dyn Scope) -> Option<String> {
     Some(text.evaluate(scope)).filter(|value| !value.is_null()).map(|value| value.to_string())
 }
 
+/// How expressions call the seconds since a value was measured.
+const AGE: &str = "age_s";
+
 #[derive(Debug, Clone, PartialEq)]
 enum CompiledEffect {
     Color(Ramp),
@@ -297,7 +300,7 @@ impl Scope for LiveValue<'_> {
     fn value(&self, name: &str) -> Value {
         match name {
             "value" => self.value.clone(),
-            "age_s" => Value::from(self.age_s),
+            AGE => Value::from(self.age_s),
             "unit" => Value::from(self.unit),
             _ => self.attributes.value(name),
         }
@@ -322,6 +325,15 @@ impl EffectSheet {
     /// Whether there are no effects.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Whether the look changes while the value grows old, also where nothing comes.
+    pub fn follows_age(&self) -> bool {
+        let expression = |effect: &CompiledEffect| match effect {
+            CompiledEffect::Color(Ramp { by, .. }) => by.names().iter().any(|name| name == AGE),
+            CompiledEffect::Label(text) | CompiledEffect::Pulse(text, _) => text.names().iter().any(|name| name == AGE),
+        };
+        self.0.iter().any(expression)
     }
 
     /// Lays the effects of a value over how the object looks without it.

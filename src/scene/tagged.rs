@@ -92,6 +92,7 @@ enum EventKind {
     Close,
     Open,
     Alarm,
+    ClearAlarm,
     Camera,
     Message,
 }
@@ -175,7 +176,9 @@ impl EventFields {
     fn check_keys(&self) -> Result<(), String> {
         let allowed: &[&str] = match self.kind {
             EventKind::Set => &["object", "property", "value"],
-            EventKind::Show | EventKind::Hide | EventKind::Close | EventKind::Open => &["object"],
+            EventKind::Show | EventKind::Hide | EventKind::Close | EventKind::Open | EventKind::ClearAlarm => {
+                &["object"]
+            }
             EventKind::Alarm => &["object", "message", "severity"],
             EventKind::Camera => &["camera", "flight_s"],
             EventKind::Message => &["text", "for_s"],
@@ -216,6 +219,7 @@ impl TryFrom<EventFields> for EventDocument {
                 message: needed(fields.message, "message")?,
                 severity: fields.severity.unwrap_or_default(),
             },
+            EventKind::ClearAlarm => EventAction::ClearAlarm { object: object? },
             EventKind::Camera => EventAction::Camera {
                 camera: needed(fields.camera, "camera")?,
                 flight_s: fields.flight_s.unwrap_or_default(),

@@ -20,6 +20,9 @@ use serde::Deserialize;
 use super::{Problem, ProblemKind, Service};
 use crate::platform::monotonic_now;
 
+/// A head may have so many bytes, whatever a document says.
+pub(super) const LEAST_HEADER_BYTES: usize = 8_192;
+
 /// Clients that are remembered; more cannot be told from new ones.
 const MOST_CLIENTS: usize = 65_536;
 
@@ -29,7 +32,7 @@ const MOST_CLIENTS: usize = 65_536;
 pub struct Limits {
     /// Longest address with its question, bytes.
     pub url_bytes: usize,
-    /// Longest head of a request, bytes; at least 8 192. Told when the server starts.
+    /// Longest head of a request, bytes; at least 8 192. Twice that of the start ends a connection without a document.
     pub header_bytes: usize,
     /// Longest body of a request, bytes.
     pub body_bytes: usize,
@@ -239,6 +242,11 @@ fn refused(service: &Service, limits: &Limits, request: &Request) -> Option<Resp
     if length > limits.url_bytes {
         let words = format!("at most {} bytes", limits.url_bytes);
         return Some(Problem::new(ProblemKind::AddressTooLong, words).into_response());
+    }
+    let head: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    let most = limits.header_bytes.max(LEAST_HEADER_BYTES);
+    if length + head > most {
+        return Some(Problem::new(ProblemKind::HeadTooLarge, format!("at most {most} bytes")).into_response());
     }
     let told = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     if told.is_some_and(|length: u64| length > limits.body_bytes as u64) {

@@ -24,6 +24,8 @@ pub enum ProblemKind {
     TooLarge,
     /// The address is longer than is read.
     AddressTooLong,
+    /// The head of the request is longer than is read.
+    HeadTooLarge,
     /// The question costs more than a request may.
     TooCostly,
     /// Too many requests.
@@ -47,6 +49,7 @@ impl ProblemKind {
             Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, "The request comes too slowly"),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "More than is taken"),
             Self::AddressTooLong => (StatusCode::URI_TOO_LONG, "The address is too long"),
+            Self::HeadTooLarge => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "The head of the request is too large"),
             Self::TooCostly => (StatusCode::UNPROCESSABLE_ENTITY, "The question costs too much"),
             Self::TooMany => (StatusCode::TOO_MANY_REQUESTS, "Too many requests"),
             Self::RangeNotSatisfiable => (StatusCode::RANGE_NOT_SATISFIABLE, "The range does not lie in the file"),

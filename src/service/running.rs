@@ -18,7 +18,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 use tower::Layer;
 
-use super::limits::{Clients, Opened, seconds};
+use super::limits::{Clients, LEAST_HEADER_BYTES, Opened, seconds};
 use super::metrics::Metrics;
 use super::pace::{Flow, pace};
 use super::{Phase, Service, described};
@@ -29,7 +29,8 @@ pub async fn serve(listener: TcpListener, service: Service) -> io::Result<()> {
     let limits = service.limits();
     let handle = Handle::new();
     let mut server = axum_server::from_tcp(listener)?.handle(handle.clone());
-    let header_bytes = limits.header_bytes.max(8_192);
+    // What is above the limit but is still read gets a problem document for its answer.
+    let header_bytes = limits.header_bytes.max(LEAST_HEADER_BYTES).saturating_mul(2);
     let builder = server.http_builder();
     builder.http1().timer(TokioTimer::new()).header_read_timeout(seconds(limits.header_s)).max_buf_size(header_bytes);
     builder

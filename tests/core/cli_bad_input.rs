@@ -51,6 +51,31 @@ fn a_cut_package_table_is_named() {
     }
 }
 
+/// Coordinates that lie far from where their CRS is used are taken, with a word; a raster that ends early is called so, and
+/// a count that is not all says that it is not.
+#[test]
+fn what_may_be_meant_otherwise_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fs::write(folder.join("town.geojson"), FOOTPRINTS).unwrap();
+    let told = |arguments: &[&str]| {
+        let output = veduta(folder, arguments);
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+    };
+    let said = told(&["import", "town.geojson", "-o", "far.city", "--crs", "EPSG:4258"]);
+    let by_proj = cfg!(feature = "proj");
+    assert_eq!(said.contains("outside-crs-area") && said.contains("EPSG:4258"), by_proj, "{said}");
+    assert!(!told(&["import", "town.geojson", "-o", "town.city"]).contains("outside-crs-area"));
+    let said = told(&["query", "town.city", "--limit", "1"]);
+    assert!(said.contains("\"count\":1,") && said.contains("the first 1 are shown, more match"), "{said}");
+    assert!(!told(&["query", "town.city", "--limit", "50"]).contains("more match"));
+    let whole = dem_file([121.0, 31.01], 0.001, (16, 16), |_, _| 5.0);
+    fs::write(folder.join("dem.tif"), &whole[..whole.len() / 2]).unwrap();
+    let line = failure(folder, &["import", "dem.tif", "-o", "dem.city"]);
+    assert!(line.contains("dem.tif") && line.matches("cut off").count() == 1, "{line}");
+}
+
 /// Counts in tables that claim far more than there is end in an error, with 1.5 GB of address space.
 #[test]
 fn huge_counts_in_headers_cost_nothing() {

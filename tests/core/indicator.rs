@@ -206,12 +206,15 @@ fn an_alarm_waits_is_raised_on_its_building_and_is_cleared() {
     assert_eq!(
         alarms
             .raised()
-            .map(|(rule, row, since, value)| (rule.document.name.as_str(), row, since, value))
+            .map(|alarm| (alarm.rule.document.name.as_str(), alarm.row, alarm.since, alarm.value))
             .collect::<Vec<_>>(),
         [("high", 9, seconds(130), 13.0)]
     );
     assert_eq!(observe(&mut alarms, 210, Some(9.0)), [], "not well back");
+    let current = |alarms: &Alarms| alarms.raised().map(|alarm| alarm.current).collect::<Vec<_>>();
+    assert_eq!(current(&alarms), [true]);
     assert_eq!(observe(&mut alarms, 220, None), [], "unknown: it stays");
+    assert_eq!(current(&alarms), [false], "and says that it is not known");
     assert_eq!(observe(&mut alarms, 230, Some(8.0)), [event(230, false, 8.0)]);
     assert_eq!(worst(&alarms), [None; 5]);
 }

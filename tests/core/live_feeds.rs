@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use veduta::geodesy::Geodetic;
+use veduta::geodesy::{CrsRegistry, Geodetic};
 use veduta::live::{
     Bindings, DeviceKind, FaultKind, LiveCity, ObjectDirectory, Observation, RecordedObservations, ReplayedRecording,
     SimulatedFeed, SourceIndex, Storm,
@@ -36,8 +36,13 @@ const STATIONS: &str = "station_code,latitude,longitude\n1,35.5,139.5\n2,x,139.6
 fn read(files: &[(&str, &str)]) -> Result<RecordedObservations, String> {
     let files: Vec<(String, Vec<u8>)> =
         files.iter().map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec())).collect();
-    RecordedObservations::read(&recording(), &files, Some(("stations.csv", STATIONS.as_bytes())))
-        .map_err(|error| error.to_string())
+    RecordedObservations::read(
+        &recording(),
+        &files,
+        Some(("stations.csv", STATIONS.as_bytes())),
+        &CrsRegistry::default(),
+    )
+    .map_err(|error| error.to_string())
 }
 
 #[test]
@@ -111,7 +116,13 @@ fn tokyo_air_quality_is_played_and_jumped_in() {
         files.push((path.display().to_string(), std::fs::read(path).unwrap()));
     }
     let stations = std::fs::read(folder.join("stations_info.csv")).unwrap();
-    let recorded = RecordedObservations::read(&recording(), &files, Some(("stations_info.csv", &stations))).unwrap();
+    let recorded = RecordedObservations::read(
+        &recording(),
+        &files,
+        Some(("stations_info.csv", &stations)),
+        &CrsRegistry::default(),
+    )
+    .unwrap();
     assert_eq!(recorded.diagnostics().total(), 0, "{:?}", recorded.diagnostics());
     assert!(recorded.streams().iter().all(|(_, place)| place.is_some()));
     let day = recorded.between(at("2010-12-31T14:59:59Z"), at("2010-12-31T15:00:00Z"));
@@ -245,7 +256,7 @@ proptest! {
             value_columns: vec!["v".into()],
             ..RecordingDocument::default()
         };
-        let recorded = RecordedObservations::read(&document, &files, None).unwrap();
+        let recorded = RecordedObservations::read(&document, &files, None, &CrsRegistry::default()).unwrap();
         let (first, last) = recorded.span().unwrap();
         let replayed = ReplayedRecording::new(recorded.clone(), second(begin), repeat);
         let mut now = second(-60);

@@ -84,7 +84,7 @@ fn sources_bring_their_values_now_and_in_a_play() {
         time: toml::from_str(r#"start = "2026-07-01T06:00:00Z""#).unwrap(),
         ..ScenarioDocument::default()
     };
-    let (names, feeds) = recorded_feeds(&scene, &play, folder.path(), &station(), 0).unwrap();
+    let (names, feeds) = recorded_feeds(&scene, folder.path(), &play, folder.path(), &station(), 0).unwrap();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let city = CityLive::new(&scene, &names, station(), Timestamp(i64::MIN)).unwrap();
     let mut part = feeds.announced(city);

@@ -275,6 +275,59 @@ fn what_is_bound_to_nothing_is_told() {
     }
 }
 
+/// A play shows what it can of documents that name what the city does not have, and says what they name.
+#[test]
+fn what_the_city_does_not_have_is_told_by_a_play_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    town(folder);
+    fs::write(folder.join("town.toml"), SCENE.replace("sum(height)", "sum(hieght)")).unwrap();
+    let output = veduta(folder, &["play", "town.scenario.toml", "--headless", "--out", "run", "--size", "64x36"]);
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    let line = "veduta: warning: town.toml:19:14: no object has an attribute 'hieght'";
+    assert!(output.status.success() && told.matches(line).count() == 1, "{told}");
+}
+
+/// An alarm that an event has raised stays until an event clears it.
+#[test]
+fn an_event_clears_what_an_event_has_raised() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    town(folder);
+    let event = |at: u32, rest: &str| format!("[[event]]\nat = \"+{at}\"\nobject = \"a\"\n{rest}\n");
+    let raised = event(60, "kind = \"alarm\"\nmessage = \"smoke\"\nseverity = \"critical\"");
+    let events = raised + &event(600, "kind = \"clear_alarm\"");
+    fs::write(folder.join("town.scenario.toml"), SCENARIO.replace("[report]", &format!("{events}[report]"))).unwrap();
+    assert!(success(folder, &["check", "town.scenario.toml"]).contains("0 errors"));
+    success(folder, &["play", "town.scenario.toml", "--headless", "--out", "run", "--size", "64x36"]);
+    let log = fs::read_to_string(folder.join("run/events.csv")).unwrap();
+    assert!(log.contains("2026-04-30T16:01:00Z,alarm,a,,,critical,smoke"), "{log}");
+    assert!(log.contains("2026-04-30T16:10:00Z,clear_alarm,a,"), "{log}");
+}
+
+/// A file that is no recording is nobody's to replace, and a scene behind a variable is checked like any other.
+#[test]
+fn simulate_replaces_recordings_only_and_check_knows_its_variables() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    town(folder);
+    let storm = "[[simulation]]\nname = \"storm\"\nkind = \"flood\"\nbbox = [121.0, 31.0, 121.001, 31.001]\ncell_m = 5\n\
+        duration_s = 60\noutput_s = 30\nrain_mm_h = [[0, 50]]\n[report]";
+    fs::write(folder.join("storm.scenario.toml"), SCENARIO.replace("[report]", storm)).unwrap();
+    let line = failure(folder, &["simulate", "storm.scenario.toml", "-o", "stations.csv"]);
+    assert!(line.contains("something else is there") && line.contains("stations.csv"), "{line}");
+    assert!(fs::read_to_string(folder.join("stations.csv")).unwrap().starts_with("station,lon,lat"));
+    let fine = storm.replace("cell_m = 5", "cell_m = 0.001");
+    fs::write(folder.join("storm.scenario.toml"), SCENARIO.replace("[report]", &fine)).unwrap();
+    let checked = veduta(folder, &["check", "storm.scenario.toml"]);
+    let told = String::from_utf8_lossy(&checked.stdout).into_owned();
+    assert!(checked.status.code() == Some(1) && told.contains("choose a larger 'cell_m'"), "{told}");
+    fs::write(folder.join("gone.toml"), SCENE.replace("town.city", "${HOME}/gone.city")).unwrap();
+    let checked = veduta(folder, &["check", "gone.toml"]);
+    let told = String::from_utf8_lossy(&checked.stdout).into_owned();
+    assert!(told.contains("no city package is there") && !told.contains("is not set"), "{told}");
+}
+
 #[test]
 fn info_tells_what_a_scenario_holds() {
     let folder = tempfile::tempdir().unwrap();

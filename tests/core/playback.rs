@@ -85,6 +85,7 @@ fn any_action() -> impl Strategy<Value = EventAction> {
         object().prop_map(|object| EventAction::Show { object }),
         object().prop_map(|object| EventAction::Hide { object }),
         object().prop_map(|object| EventAction::Close { object }),
+        object().prop_map(|object| EventAction::ClearAlarm { object }),
         object().prop_map(|object| EventAction::Open { object }),
         object().prop_map(|object| EventAction::Alarm { object, message: "m".into(), severity: Severity::Critical }),
         (0.0..30.0_f64).prop_map(|flight_s| EventAction::Camera { camera: "top".into(), flight_s }),
@@ -299,7 +300,7 @@ fn seen(playback: &Playback<LivePart>) -> String {
         .collect();
     readings.sort_by_key(|reading| (reading.0, reading.1));
     let figures: Vec<_> = city.indicators().values().map(|f| (f.row, f.value.map(f64::to_bits), f.state)).collect();
-    let raised: Vec<_> = city.alarms().raised().map(|(rule, row, ..)| (rule.document.name.clone(), row)).collect();
+    let raised: Vec<_> = city.alarms().raised().map(|alarm| (alarm.rule.document.name.clone(), alarm.row)).collect();
     format!("{readings:?} {figures:?} {raised:?}")
 }
 
@@ -393,7 +394,7 @@ fn what_an_event_sets_counts_before_what_is_observed() {
     let mut played = Playback::new(Timeline::new(&document(60.0, 1.0, events)).unwrap(), live_part(&observations));
     let raised = |played: &Playback<LivePart>| -> Vec<(String, f64)> {
         let raised = played.live().city().alarms().raised();
-        raised.map(|(rule, _, since, _)| (rule.document.name.clone(), since.seconds_since(start()))).collect()
+        raised.map(|alarm| (alarm.rule.document.name.clone(), alarm.since.seconds_since(start()))).collect()
     };
     played.seek(start().plus_seconds(9.0));
     assert_eq!((seen_level(&played), raised(&played)), (Some(0.25), vec![]));

@@ -58,7 +58,6 @@ name = "overload"
 property = "power"
 above = 900
 hysteresis = 50
-camera = "top"
 
 [[camera]]
 name = "top"
@@ -182,9 +181,8 @@ fn every_problem_is_told_with_its_line() {
         .replace("source = \"broker\"", "source = \"brocker\"")
         .replace("when = \"value > 900\"", "wen = \"value > 900\"")
         .replace("expression = \"sum(power)\"", "unit = \"kW\"")
-        .replace("camera = \"top\"", "camera = \"pot\"")
         .replace("cameras = [\"top\"]", "cameras = [\"top\", \"bottom\"]")
-        .replace("indicators = [\"total_power\"]", "indicators = [\"total\"]\nlok = \"light\"")
+        .replace("indicators = [\"total_power\"]", "indicators = [\"total\"]\nalarm = true")
         .replace("start = \"2026-07-01T06", "start = \"2026-07-41T06");
     let problems = scene_problems(&text);
     let expected = [
@@ -196,10 +194,9 @@ fn every_problem_is_told_with_its_line() {
         ("wen =", "unknown key 'wen' (did you mean 'when'?)"),
         ("[[indicator]]", "'expression' is missing"),
         ("[[binding.effect]]\nkind = \"pulse\"", "'when' is missing"),
-        ("\"pot\"", "no camera is named 'pot' (did you mean 'top'?)"),
         ("\"bottom\"", "no camera is named 'bottom'"),
         ("\"total\"]", "no indicator is named 'total'"),
-        ("lok =", "unknown key 'lok' (did you mean 'look'?)"),
+        ("alarm = true", "unknown key 'alarm' (did you mean 'alarms'?)"),
     ];
     for (part, message) in expected {
         let line = place_of("s.toml", &text, part) + message;

@@ -67,6 +67,9 @@ fn sizes_are_limited() {
     let heads = "x: ".to_owned() + &"y".repeat(40_000);
     let answer = world.raw(&format!("GET /healthz HTTP/1.1\r\nhost: x\r\n{heads}\r\n\r\n"));
     assert!(answer.is_empty() || answer.contains(" 431 "), "{answer}");
+    let head = "x: ".to_owned() + &"y".repeat(20_000);
+    let answer = world.raw(&format!("GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{head}\r\n\r\n"));
+    assert!(answer.contains(" 431 ") && answer.contains("application/problem+json"), "{answer}");
     let many: String = (0..500).map(|i| format!("h{i}: 1\r\n")).collect();
     let answer = world.raw(&format!("GET /healthz HTTP/1.1\r\nhost: x\r\n{many}\r\n"));
     assert!(answer.is_empty() || answer.contains(" 431 "), "{answer}");

@@ -15,7 +15,7 @@ use veduta::live::ValueState;
 use veduta::package::City;
 use veduta::quantity::Timestamp;
 use veduta::scenario::SceneForViewers;
-use veduta::scenario::wire::{Alarm, Figure, Hello, LiveValueOf, OwnValue, Staging, Told};
+use veduta::scenario::wire::{Alarm, Figure, Hello, IndicatorAbout, LiveValueOf, OwnValue, Staging, Told};
 use veduta::scene::{Environment, Severity, read_scene};
 use veduta::service::access::{Access, RightDocument, Role};
 use veduta::service::audit::AuditLog;
@@ -121,7 +121,7 @@ fn town() -> Town {
         properties: names(&["flow", "power"]),
         indicators: names(&["total", "flows", "each", "houses"])
             .into_iter()
-            .map(|(name, unit)| (name, String::new(), unit))
+            .map(|(name, unit)| IndicatorAbout { name, unit, ..IndicatorAbout::default() })
             .collect(),
         ..Hello::default()
     };
@@ -277,7 +277,7 @@ fn live_values_come_without_what_is_withheld_and_under_the_rows_of_the_own_tiles
         town.assert_silent(&viewer);
         let mirror = &mut viewer.mirror;
         let properties: Vec<&str> = mirror.hello.properties.iter().map(|(name, _)| name.as_str()).collect();
-        let indicators: Vec<&str> = mirror.hello.indicators.iter().map(|(name, ..)| name.as_str()).collect();
+        let indicators: Vec<&str> = mirror.hello.indicators.iter().map(|about| about.name.as_str()).collect();
         assert_eq!((properties, indicators), (vec!["power"], vec!["each", "houses"]));
         assert_eq!(mirror.values.len(), town.others.len());
         for ((row, property), value) in &mirror.values {

@@ -3,7 +3,9 @@
 use bevy::prelude::*;
 use glam::DVec3;
 
-use super::shell::screen_words::{Figure, alarm_lines, clock, grave, indicator_cards, number, object_panel, time_bar};
+use super::shell::screen_words::{
+    Figure, alarm_lines, clock, grave, in_words, indicator_cards, object_panel, time_bar,
+};
 use super::shell::water::Water;
 use super::viewed::{Inner, Viewed, attribute};
 use crate::engine::flood::FloodLayer;
@@ -94,15 +96,16 @@ fn written(inner: &Inner, picked: Option<&Pick>, before: &Overlay) -> Overlay {
     let (scene, mirror) = (&inner.scene, inner.scene.mirror());
     let document = scene.document();
     let figures = mirror.figures.values().filter_map(|figure| {
-        let (name, title, unit) = mirror.hello.indicators.get(usize::from(figure.indicator))?;
-        Some(Figure { name, title, unit, value: figure.value, state: figure.state })
+        let about = mirror.hello.indicators.get(usize::from(figure.indicator))?;
+        Some(Figure { indicator: &about.name, value: figure.value, state: figure.state })
     });
+    let about = |name: &str| mirror.hello.indicators.iter().find(|about| about.name == name).cloned();
     let raised = mirror.alarms.values().map(|alarm| (alarm.since, alarm.message.clone(), alarm.severity));
     let play = mirror.play.filter(|_| document.panel.time_bar);
     let down = inner.trouble.iter().cloned().collect();
     Overlay {
         panel: picked.filter(|_| inner.panel).map(|picked| panel_of(inner, picked)),
-        indicators: indicator_cards(&document.panel.indicators, &figures.collect::<Vec<_>>()),
+        indicators: indicator_cards(&document.panel.indicators, &about, &figures.collect::<Vec<_>>()),
         alarms: alarm_lines(if document.panel.alarms { raised.collect() } else { Vec::new() }, down),
         message: mirror.staging.message.clone().or_else(|| inner.message.clone()),
         time_bar: play.map(|play| {
@@ -118,13 +121,9 @@ fn panel_of(inner: &Inner, picked: &Pick) -> ObjectPanel {
     let told = |name: &str| picked.attributes.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
     let id = told("id").unwrap_or_default();
     let class = told("class").unwrap_or_default();
-    let in_words = |(name, value, unit): (&str, crate::city::Value, &str)| {
-        let value = value.number().map_or_else(|| value.to_string(), number);
-        (name.to_owned(), format!("{value} {unit}"))
-    };
     let set: Vec<_> = inner.scene.set(&id).map(|(name, value)| (name.to_owned(), value.to_string())).collect();
-    let live = inner.scene.values(picked.row).filter(|(name, ..)| set.iter().all(|(told, _)| told != name));
-    let mut known: Vec<(String, String)> = live.map(in_words).collect();
+    let live = inner.scene.values(picked.row).filter(|property| set.iter().all(|(told, _)| told != property.name));
+    let mut known: Vec<(String, String)> = live.map(|property| in_words(&property)).collect();
     known.extend(set);
     let name = told("name");
     let attributes = picked.attributes.iter().filter(|(name, _)| name != "id" && name != "class").cloned();

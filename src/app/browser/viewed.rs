@@ -11,7 +11,7 @@ use super::shell::controls::on_screen_s;
 use super::shell::screen_words::change_of;
 use crate::city::Value;
 use crate::engine::{DrawnObject, ObjectChange, ObjectLooks};
-use crate::scenario::wire::{LiveMessage, ScreenOrder, Update, WireError};
+use crate::scenario::wire::{IndicatorAbout, LiveMessage, ScreenOrder, Update, WireError};
 use crate::scenario::{SceneForViewers, ViewedScene};
 use crate::scene::{LayerDocument, StyleError};
 
@@ -38,6 +38,8 @@ pub struct Inner {
     pub trouble: Option<String>,
     /// Words that an operator has sent to this screen.
     pub message: Option<String>,
+    /// The second in which ages were last looked at.
+    pub aged_to_s: f64,
     /// The camera is where somebody wants it: where the play looked before this viewer came, or came back, is past.
     pub stays: bool,
     /// What is selected has its panel on the picture.
@@ -51,7 +53,9 @@ impl Viewed {
         let scene = ViewedScene::new(document)?;
         let (rows, trouble, message) = (BTreeSet::new(), None, None);
         let (all, words, panel, styles) = (true, true, true, 0);
-        Ok(Self(Arc::new(Mutex::new(Inner { scene, rows, all, styles, words, trouble, message, stays, panel }))))
+        let aged_to_s = f64::NAN;
+        let inner = Inner { scene, rows, all, styles, words, trouble, message, aged_to_s, stays, panel };
+        Ok(Self(Arc::new(Mutex::new(inner))))
     }
 
     /// The scene; nobody else has it meanwhile.
@@ -76,6 +80,11 @@ impl Viewed {
         let change = inner.scene.take(message);
         inner.rows.extend(change.rows);
         inner.all |= change.all;
+        let second = inner.scene.mirror().now.seconds().floor();
+        if std::mem::replace(&mut inner.aged_to_s, second) != second {
+            let aging: Vec<u32> = inner.scene.aging_rows().collect();
+            inner.rows.extend(aging);
+        }
         inner.words = true;
         let told = told.map_or(Json::Null, |update| inner.told(&update));
         let now = inner.scene.mirror().staging.camera.clone();
@@ -150,9 +159,12 @@ impl Inner {
     fn told(&self, update: &Update) -> Json {
         let hello = &self.scene.mirror().hello;
         let figure = |figure: &crate::scenario::wire::Figure| {
-            let (name, title, unit) = hello.indicators.get(usize::from(figure.indicator))?;
-            Some(json!({"indicator": name, "title": title, "unit": unit, "row": figure.row, "value": figure.value,
-                "state": figure.state.word()}))
+            let about = hello.indicators.get(usize::from(figure.indicator))?;
+            let IndicatorAbout { name, title, unit, target, .. } = about;
+            Some(
+                json!({"indicator": name, "title": title, "unit": unit, "target": target, "row": figure.row, "value": figure.value,
+                "state": figure.state.word()}),
+            )
         };
         let value = |value: &crate::scenario::wire::LiveValueOf| {
             let (property, unit) = hello.properties.get(usize::from(value.property))?;

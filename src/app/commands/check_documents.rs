@@ -15,10 +15,8 @@ use crate::app::stage::{Stage, cameras_nowhere};
 use crate::formats::gltf_model::read_model;
 use crate::live::SourceIndex;
 use crate::package::City;
-use crate::scenario::{Appearance, CityEdits, CityLive, VariantCity};
-use crate::scene::{
-    CityFacts, DocumentError, EditAction, EventAction, ScenarioDocument, check_scenario_in, check_scene_in, problem_at,
-};
+use crate::scenario::{Appearance, CityEdits, CityLive, VariantCity, check_size};
+use crate::scene::{DocumentError, EditAction, ScenarioDocument, problem_at};
 
 /// The problems of a document, as far as they can be told: those of the text, then those against the city, then the rest.
 pub fn document(path: &Path) -> Result<Vec<Problem>> {
@@ -37,34 +35,12 @@ pub fn document(path: &Path) -> Result<Vec<Problem>> {
         Err(cause) => return Ok(vec![Problem::error(format!("{cause:#}"))]),
     };
     let Some((name, text)) = documents.texts.first() else { return Ok(vec![Problem::error(&cause)]) };
-    Ok(told(Some(problem_at(text, name, &["city", "packages"], &cause))))
+    Ok(told(&problem_at(text, name, &environment(), &["city", "packages"], &cause)))
 }
 
 fn in_city(documents: &Documents, package: &Path) -> Result<Vec<Problem>> {
     let city = open_city(package)?;
-    let environment = environment();
-    let scenario = documents.scenario.as_ref();
-    let mut names = city.names();
-    let mut classes: Vec<&str> = city.manifest().counts.keys().map(String::as_str).collect();
-    for event in scenario.iter().flat_map(|scenario| &scenario.events) {
-        if let EventAction::Set { property, .. } = &event.action {
-            names.push(property);
-        }
-    }
-    if scenario.is_some_and(|scenario| scenario.added().next().is_some()) {
-        names.extend(["height", "color"]);
-        classes.push("Building");
-    }
-    let there = |id: &str| city.table().row(id).is_some();
-    let has_object = |id: &str| there(id) || scenario.is_some_and(|scenario| scenario.added().any(|added| added == id));
-    let facts = CityFacts { classes, names, has_object: &has_object };
-    let mut problems = Vec::new();
-    if let Some((name, text)) = documents.texts.first() {
-        problems.extend(told(check_scene_in(text, name, &environment, &facts)));
-    }
-    if let (Some((name, text)), Some(_)) = (documents.texts.get(1), scenario) {
-        problems.extend(told(check_scenario_in(text, name, &environment, &documents.scene, &facts)));
-    }
+    let mut problems: Vec<Problem> = documents.against(&city).iter().flat_map(told).collect();
     if problems.is_empty() {
         problems.extend(before_the_first_step(documents, city)?);
     }
@@ -112,6 +88,9 @@ fn before_the_first_step(documents: &Documents, city: City) -> Result<Vec<Proble
 /// Simulations that are to run where there is no ground.
 fn grounds(scenario: &ScenarioDocument, stage: &Stage, problems: &mut Vec<Problem>) {
     for document in scenario.simulations.iter().filter(|simulation| simulation.recording.is_none()) {
+        if let Err(error) = check_size(document, &stage.site()) {
+            problems.push(Problem::error(format!("simulation '{}': {error}", document.name)));
+        }
         match ground_of(stage, document) {
             Ok(ground) => {
                 problems.extend(partly_on_ground(stage, document, &ground).map(Problem::warning));
@@ -174,6 +153,6 @@ fn simulated(documents: &Documents, name: &str) -> bool {
     sources.any(|source| source.name == name && source.kind == crate::scene::SourceKind::Simulated)
 }
 
-fn told(error: Option<DocumentError>) -> Vec<Problem> {
-    error.iter().flat_map(|error| error.to_string().lines().map(Problem::error).collect::<Vec<_>>()).collect()
+fn told(error: &DocumentError) -> Vec<Problem> {
+    error.to_string().lines().map(Problem::error).collect()
 }

@@ -63,6 +63,7 @@ pub fn run(arguments: &ImportArgs) -> Result<ExitCode> {
     let Written { manifest, tiling, terrain, twice } = write_city(draft, registry, &mut folder)?;
     stop_if(&interrupt)?;
     folder.commit()?;
+    rasters.left_out().iter().for_each(|text| eprintln!("veduta: {text}"));
     let reports: Vec<(&SourceReport, f64)> = reads.iter().map(|read| (&read.report, read.seconds)).collect();
     if arguments.json {
         print_json(&manifest, &reports, &twice)?;

@@ -12,7 +12,7 @@ use crate::app::documents::Documents;
 use crate::app::losses::{SourceSummary, in_words};
 use crate::app::progress::Bar;
 use crate::app::runs::runs;
-use crate::app::stage::{SharedStage, Stage, cameras_nowhere};
+use crate::app::stage::{SharedStage, Stage};
 use crate::package::PackageSink;
 use crate::platform::{AtomicFolder, Interrupt};
 use crate::quantity::Timestamp;
@@ -58,13 +58,18 @@ pub fn run(arguments: &PlayArgs) -> Result<ExitCode> {
         anyhow::bail!("this is no scenario (it names no 'scene'): {}", arguments.path.display());
     }
     let stage = Stage::open(documents, arguments.scene.variant.as_deref())?;
-    cameras_nowhere(&stage).iter().for_each(|text| eprintln!("veduta: {text}"));
+    tell_warnings(&stage);
     if arguments.headless {
         headless(arguments, stage)?;
     } else {
         viewer::play(arguments, stage)?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the documents say that is not so, on stderr.
+pub fn tell_warnings(stage: &Stage) {
+    stage.warnings.iter().for_each(|text| eprintln!("veduta: warning: {text}"));
 }
 
 fn headless(arguments: &PlayArgs, mut stage: Stage) -> Result<()> {

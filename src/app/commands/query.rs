@@ -15,8 +15,17 @@ use crate::package::{Area, City, Query, Ray};
 
 pub fn run(arguments: &QueryArgs) -> Result<ExitCode> {
     let city = super::open_city(&arguments.city)?;
-    let question = question(&city, arguments)?;
-    let rows = city.query(&question).with_context(|| arguments.city.display().to_string())?;
+    let mut question = question(&city, arguments)?;
+    // One more than is shown tells whether that is all.
+    question.limit = arguments.limit.map(|most| most.saturating_add(1));
+    let mut rows = city.query(&question).with_context(|| arguments.city.display().to_string())?;
+    if let Some(most) = arguments.limit.filter(|most| rows.len() > *most) {
+        rows.truncate(most);
+        eprintln!(
+            "veduta: the first {most} are shown, more match; --limit says how many: {}",
+            arguments.city.display()
+        );
+    }
     for text in misunderstandings(&city, &question) {
         eprintln!("veduta: {text}: {}", arguments.city.display());
     }
@@ -88,7 +97,6 @@ fn question(city: &City, arguments: &QueryArgs) -> Result<Query> {
         filter,
         text: arguments.text.clone(),
         class: arguments.class.clone(),
-        limit: arguments.limit,
         ..Query::default()
     })
 }
@@ -101,7 +109,8 @@ fn ray(city: &City, text: &str) -> Result<Ray> {
 fn ring(path: &Path) -> Result<Vec<[f64; 2]>> {
     let shown = || path.display().to_string();
     let text = std::fs::read_to_string(path).with_context(shown)?;
-    let document: serde_json::Value = serde_json::from_str(&text).with_context(shown)?;
+    let no_json = || format!("this is no GeoJSON: {}", path.display());
+    let document: serde_json::Value = serde_json::from_str(&text).with_context(no_json)?;
     let polygon = [&document["features"][0]["geometry"], &document["geometry"], &document];
     let polygon = polygon.into_iter().find(|geometry| geometry["type"] == "Polygon");
     let polygon = polygon.with_context(|| format!("there is no polygon in it: {}", path.display()))?;

@@ -24,6 +24,8 @@ const TILE_PIXELS: u32 = 256;
 pub struct Rasters {
     dems: Vec<Dem>,
     imagery: Option<Imagery>,
+    /// What was taken for the image.
+    pictured: Vec<String>,
     summaries: Vec<SourceSummary>,
 }
 
@@ -56,6 +58,7 @@ impl Rasters {
             "elevation"
         } else {
             self.imagery = Some(Imagery::from_geotiff(&bytes, &shown, crs)?);
+            self.pictured.push(shown.clone());
             "image"
         };
         let hash = hash(&LocalFiles::open(path)?, interrupt)?;
@@ -82,6 +85,7 @@ impl Rasters {
             }
         }
         self.imagery = Some(Imagery::from_xyz(zoom, &tiles, TILE_PIXELS, shown)?.0);
+        self.pictured.push(shown.to_owned());
         self.summaries.push(SourceSummary {
             name: name.to_owned(),
             importer: "image".to_owned(),
@@ -106,12 +110,30 @@ impl Rasters {
         if self.dems.is_empty() {
             return Ok(None);
         }
-        Ok(Some(merge(&self.dems, registry, site, &GridOptions::default())?))
+        let where_to_look = || {
+            let Geodetic { longitude_rad, latitude_rad, .. } = site.anchor();
+            let (longitude, latitude) = (longitude_rad.to_degrees(), latitude_rad.to_degrees());
+            let dems: Vec<String> = self.dems.iter().map(|dem| format!("{} ({})", dem.path, dem.crs)).collect();
+            format!("{}, for a city at {longitude:.4}, {latitude:.4}", dems.join(", "))
+        };
+        Ok(Some(merge(&self.dems, registry, site, &GridOptions::default()).with_context(where_to_look)?))
     }
 
     /// The image to lay on the ground.
     pub fn imagery(&self) -> Option<Imagery> {
         self.imagery.clone()
+    }
+
+    /// Images that are not in the city, and why.
+    pub fn left_out(&self) -> Vec<String> {
+        let (pictured, why) = match self.dems.is_empty() {
+            true => (&self.pictured[..], "there is no ground to lay it on; import an elevation model with it"),
+            false => (
+                self.pictured.split_last().map_or(&[][..], |(_, others)| others),
+                "only the last image is laid on the ground",
+            ),
+        };
+        pictured.iter().map(|name| format!("this image is left out, {why}: {name}")).collect()
     }
 
     /// What the manifest says about them.

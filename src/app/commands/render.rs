@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use super::places::numbers;
-use super::play::compute_runs;
+use super::play::{compute_runs, tell_warnings};
 use crate::app::cli::RenderArgs;
 use crate::app::documents::Documents;
 use crate::app::scene_picture::{ScenePainter, around, first_view};
@@ -25,6 +25,7 @@ const LIVE_WAIT: Duration = Duration::from_secs(2);
 
 pub fn run(arguments: &RenderArgs) -> Result<ExitCode> {
     let mut stage = Stage::open(Documents::open(&arguments.path)?, arguments.scene.variant.as_deref())?;
+    tell_warnings(&stage);
     let time = arguments.at.as_deref().map(Timestamp::parse).transpose()?;
     if let Some(time) = time {
         stage.seek(time);
@@ -64,6 +65,13 @@ pub fn run(arguments: &RenderArgs) -> Result<ExitCode> {
     }
     for problem in stats.problems.iter().take(3) {
         eprintln!("veduta: {problem}: {}", stage.lock().package.display());
+    }
+    if stats.failures > 0 {
+        let (output, package) = (arguments.output.display(), stage.lock().package.display().to_string());
+        bail!(
+            "{} tiles cannot be read and are missing in {output}; 'veduta check' tells what is wrong: {package}",
+            stats.failures
+        );
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -33,7 +33,8 @@ pub fn run(arguments: &ServeArgs) -> Result<ExitCode> {
     }
     let document = document(arguments)?;
     let listen = document.listen.as_deref().unwrap_or(LISTEN);
-    let listener = TcpListener::bind(listen).with_context(|| format!("cannot listen on {listen}"))?;
+    let listener = TcpListener::bind(listen)
+        .with_context(|| format!("cannot listen on {listen} (--listen ADDRESS:PORT names another)"))?;
     let folder = serve_access::folder_of(arguments.config.as_ref());
     let address = listener.local_addr()?;
     let access = serve_access::access(&document, &folder, address, arguments.insecure_public)?;

@@ -67,6 +67,7 @@ impl Stages {
                 continue;
             }
             let stage = Stage::open(documents.clone(), None).with_context(|| path.display().to_string())?;
+            stage.warnings.iter().for_each(|text| tracing::warn!("{text}"));
             changes.new.insert(name, Ready { documents, city, version, stage });
         }
         Ok(changes)

@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 use crate::app::cli::SimulateArgs;
 use crate::app::documents::Documents;
 use crate::app::progress::Bar;
-use crate::app::runs::compute;
+use crate::app::runs::{compute, is_recording};
 use crate::app::stage::Stage;
 use crate::platform::{Interrupt, write_atomically};
 use crate::sim::Recording;
@@ -31,6 +31,10 @@ pub fn run(arguments: &SimulateArgs) -> Result<ExitCode> {
         let name = arguments.name.as_deref().unwrap_or_default();
         bail!("no simulation is named '{name}'; there are {}: {shown}", known.join(", "));
     };
+    let output = &arguments.output;
+    if output.exists() && !is_recording(output) {
+        bail!("something else is there, and is not replaced; name another file with -o: {}", output.display());
+    }
     let stage = Stage::open(documents, arguments.variant.as_deref())?;
     let interrupt = Interrupt::on_signals().map_err(anyhow::Error::msg)?;
     let begin = Instant::now();
@@ -40,13 +44,13 @@ pub fn run(arguments: &SimulateArgs) -> Result<ExitCode> {
         !interrupt.is_set()
     })?;
     bar.finish();
-    write_atomically(&arguments.output, recording.bytes())?;
+    write_atomically(output, recording.bytes())?;
     let facts = facts(&recording)?;
     let seconds = begin.elapsed().as_secs_f64();
     if arguments.json {
         say!("{}", serde_json::to_string_pretty(&Computed { facts, seconds })?);
     } else {
-        say!("{}: {facts}, in {seconds:.1} s", arguments.output.display());
+        say!("{}: {facts}, in {seconds:.1} s", output.display());
     }
     Ok(ExitCode::SUCCESS)
 }

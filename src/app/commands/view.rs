@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 
-use super::play::compute_runs;
+use super::play::{compute_runs, tell_warnings};
 use crate::app::cli::ViewArgs;
 use crate::app::desktop::{self, DesktopSettings};
 use crate::app::documents::Documents;
@@ -19,6 +19,7 @@ use crate::streaming::SessionSettings;
 
 pub fn run(arguments: &ViewArgs) -> Result<ExitCode> {
     let stage = Stage::open(Documents::open(&arguments.path)?, arguments.scene.variant.as_deref())?;
+    tell_warnings(&stage);
     show(stage, arguments.kiosk, arguments.scene.memory, 1.0)?;
     Ok(ExitCode::SUCCESS)
 }

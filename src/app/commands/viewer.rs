@@ -63,7 +63,7 @@ pub fn show_demo(arguments: &DemoArgs, documents: Documents) -> Result<()> {
     super::play::compute_runs(&mut stage, &Interrupt::default())?;
     let camera = stage.camera("overview").and_then(|camera| view_of(&stage, camera));
     let streams = stage.live().latest().slot_count();
-    let raised = stage.live().alarms().raised().count();
+    let raised = stage.live().alarms().raised().count() + stage.state().alarms.len();
     let stage = SharedStage::new(stage);
     let mut painter = ScenePainter::open(&stage, (1280, 720), 1024)?;
     painter.picture(camera)?.save(&picture)?;

@@ -1,6 +1,6 @@
-//! Pointer and fingers to camera, the same in a window and in the browser: the left button or one finger drags the city, the
-//! right one turns about what is in the middle, the wheel goes to what is under the pointer, a click or a tap picks. Two
-//! fingers zoom, turn and tilt.
+//! Pointer, fingers and keys to camera, the same in a window and in the browser: the left button or one finger drags the
+//! city, the right one turns about what is in the middle, the wheel goes to what is under the pointer, a click or a tap
+//! picks. Two fingers zoom, turn and tilt. `W` `A` `S` `D` move, `Q` `E` turn, `R` `F` tilt, `I` `O` go nearer and farther.
 
 use bevy::input::mouse::{AccumulatedMouseMotion, AccumulatedMouseScroll};
 use bevy::input::touch::Touch;
@@ -32,7 +32,8 @@ pub struct ControlsPlugin;
 
 impl Plugin for ControlsPlugin {
     fn build(&self, app: &mut App) {
-        let systems = (turn_and_pan, zoom, fingers, click).in_set(ControlSystems).in_set(EngineSystems::Camera);
+        let systems =
+            (turn_and_pan, zoom, fingers, held_keys, click).in_set(ControlSystems).in_set(EngineSystems::Camera);
         app.add_message::<Clicked>().add_systems(Update, systems);
     }
 }
@@ -84,6 +85,40 @@ fn turn_and_pan(
     } else {
         dragged(&view, moved)
     };
+}
+
+/// Of keys that are held, each a second: heights of the picture, radians, and how many times as near.
+const KEY_MOVE: f64 = 0.8;
+const KEY_TURN_RAD: f64 = 0.9;
+const KEY_NEARER: f64 = 0.45;
+
+fn held_keys(
+    keys: Res<ButtonInput<KeyCode>>,
+    time: Res<Time<Real>>,
+    mut commands: Commands,
+    mut cameras: Query<(Entity, &mut SiteCamera)>,
+) {
+    use KeyCode as Key;
+    let Ok((entity, mut camera)) = cameras.single_mut() else { return };
+    // With these a key is the browser's, or the desktop's.
+    if keys.any_pressed([Key::ControlLeft, Key::ControlRight, Key::AltLeft, Key::SuperLeft, Key::SuperRight]) {
+        return;
+    }
+    let axis = |less: Key, more: Key| f64::from(i8::from(keys.pressed(more)) - i8::from(keys.pressed(less)));
+    // As if the city were dragged: to go east it goes west.
+    let moved = glam::DVec2::new(axis(Key::KeyD, Key::KeyA), axis(Key::KeyS, Key::KeyW));
+    let (turned, tilted) = (axis(Key::KeyQ, Key::KeyE), axis(Key::KeyR, Key::KeyF));
+    let nearer = axis(Key::KeyO, Key::KeyI);
+    if moved == glam::DVec2::ZERO && [turned, tilted, nearer].iter().all(|by| *by == 0.0) {
+        return;
+    }
+    commands.entity(entity).remove::<Flight>();
+    // After a frame that took long the city is not somewhere else.
+    let dt = time.delta_secs_f64().min(0.2);
+    let view = dragged(&camera.view, moved * (KEY_MOVE * dt));
+    let view = zoomed(&view, view.forward_in_site(), KEY_NEARER.powf(nearer * dt));
+    let center = pivot(&view, view.forward_in_site());
+    camera.view = view.orbited(center, turned * KEY_TURN_RAD * dt, tilted * KEY_TURN_RAD * 0.6 * dt);
 }
 
 fn fingers(

@@ -5,7 +5,10 @@ use crate::engine::ObjectChange;
 use crate::engine::city_material::ObjectFlags;
 use crate::engine::overlay::{AlarmLine, IndicatorCard, ObjectPanel, Severity, TimeBar};
 use crate::indicator::IndicatorState;
+use crate::live::ValueState;
 use crate::quantity::Timestamp;
+use crate::scenario::LiveProperty;
+use crate::scenario::wire::IndicatorAbout;
 use crate::scene::{self, Freshness, ObjectStyle};
 
 /// Lines of alarms on the screen at most.
@@ -33,44 +36,78 @@ pub fn change_of(style: &ObjectStyle) -> ObjectChange {
 
 /// A figure of an indicator.
 pub struct Figure<'f> {
-    /// Name in the scene.
-    pub name: &'f str,
-    /// As people call it.
-    pub title: &'f str,
-    /// UCUM unit; empty where it has none.
-    pub unit: &'f str,
+    /// The indicator's name.
+    pub indicator: &'f str,
     /// The value.
     pub value: Option<f64>,
     /// Where it stands against the thresholds.
     pub state: IndicatorState,
 }
 
-/// A card for each indicator of the panel; of one that is for each object of a class, the worst.
-pub fn indicator_cards(panel: &[String], figures: &[Figure<'_>]) -> Vec<IndicatorCard> {
+/// A card for each indicator of the panel that `about` knows by its name; of one that is for each object of a class, the
+/// worst.
+pub fn indicator_cards(
+    panel: &[String],
+    about: &dyn Fn(&str) -> Option<IndicatorAbout>,
+    figures: &[Figure<'_>],
+) -> Vec<IndicatorCard> {
     let card = |name: &String| {
-        let worst = figures.iter().filter(|figure| figure.name == name).max_by_key(|figure| figure.state)?;
+        let worst = figures.iter().filter(|figure| figure.indicator == name).max_by_key(|figure| figure.state)?;
+        let about = about(name)?;
         Some(IndicatorCard {
-            name: worst.title.to_owned(),
             value: worst.value.map_or_else(|| "-".to_owned(), number),
-            unit: if worst.unit == "1" { String::new() } else { worst.unit.to_owned() },
+            unit: beside(&about),
             severity: match worst.state {
                 IndicatorState::Unknown => Severity::Unknown,
-                IndicatorState::Normal => Severity::Good,
+                IndicatorState::Normal if about.judged => Severity::Good,
+                IndicatorState::Normal => Severity::Plain,
                 IndicatorState::Warning => Severity::Warning,
                 IndicatorState::Critical => Severity::Critical,
             },
+            name: about.title,
         })
     };
     panel.iter().filter_map(card).collect()
 }
 
-/// Three figures that mean something.
+/// What stands beside a figure: its unit, and what is aimed at.
+fn beside(indicator: &IndicatorAbout) -> String {
+    let unit = if indicator.unit == "1" { "" } else { &indicator.unit };
+    match indicator.target {
+        Some(target) => format!("/ {} {unit}", number(target)).trim_end().to_owned(),
+        None => unit.to_owned(),
+    }
+}
+
+/// Three figures that mean something; a whole number as it is.
 pub fn number(value: f64) -> String {
     match value.abs() {
+        _ if value.fract() == 0.0 => format!("{value:.0}"),
         size if size >= 100.0 => format!("{value:.0}"),
         size if size >= 10.0 => format!("{value:.1}"),
         _ => format!("{value:.2}"),
     }
+}
+
+/// A live property as a panel has it: its name, and its value with what it is worth.
+pub fn in_words(property: &LiveProperty<'_>) -> (String, String) {
+    let unit = if property.unit == "1" { "" } else { property.unit };
+    let value = property.value.number().map_or_else(|| property.value.to_string(), number);
+    let value = format!("{value} {unit}");
+    let told = match property.state {
+        ValueState::Fresh => value,
+        ValueState::Missing => "no value yet".to_owned(),
+        ValueState::Stale => format!("{} ({} old)", value.trim_end(), span(property.age_s)),
+        doubted => format!("{} ({})", value.trim_end(), doubted.word().replace('_', " ")),
+    };
+    (property.name.to_owned(), told)
+}
+
+/// A span of time in its largest unit of which there are two.
+fn span(seconds: f64) -> String {
+    let units = [("d", 86_400.0), ("h", 3600.0), ("min", 60.0)];
+    let (unit, length_s) = units.into_iter().find(|(_, length_s)| seconds >= 2.0 * length_s).unwrap_or(("s", 1.0));
+    format!("{:.0} {unit}", (seconds / length_s).floor())
 }
 
 /// How grave an alarm is on the screen.
@@ -92,7 +129,8 @@ pub fn alarm_lines(mut raised: Vec<(Timestamp, String, scene::Severity)>, down: 
     if shown.len() > MOST_ALARMS {
         let more = shown.len() + 1 - MOST_ALARMS;
         shown.truncate(MOST_ALARMS - 1);
-        shown.push(AlarmLine { text: format!("另有 {more} 项 {more} more"), severity: Severity::Unknown });
+        let text = format!("另有 {more} 项告警 {more} more alarms");
+        shown.push(AlarmLine { text, severity: Severity::Unknown });
     }
     shown
 }
@@ -104,11 +142,17 @@ pub fn time_bar(text: String, time: Timestamp, [start, end]: [Timestamp; 2], spe
     TimeBar { text, fraction: fraction as f32, pace, playing: speed.is_some() }
 }
 
-/// Date and time of clocks that are ahead of UTC by so many seconds.
+/// Date, time and offset of clocks that are ahead of UTC by so many seconds.
 pub fn clock(time: Timestamp, zone_s: i32) -> String {
     let local = time.plus_seconds(f64::from(zone_s));
     let ((year, month, day), seconds) = (local.date_utc(), local.seconds_of_day_utc() as u32);
-    format!("{year:04}-{month:02}-{day:02} {:02}:{:02}", seconds / 3600, seconds / 60 % 60)
+    let zone = match (zone_s, zone_s.unsigned_abs() / 60) {
+        (0, _) => "UTC".to_owned(),
+        (ahead_s, minutes) => {
+            format!("{}{:02}:{:02}", if ahead_s < 0 { '-' } else { '+' }, minutes / 60, minutes % 60)
+        }
+    };
+    format!("{year:04}-{month:02}-{day:02} {:02}:{:02} {zone}", seconds / 3600, seconds / 60 % 60)
 }
 
 /// What is known of an object: live values (name, value with unit), what events have set, then attributes that neither of

@@ -77,7 +77,7 @@ pub(super) fn find_panels(
     places.0.extend(panels.iter().map(rect));
 }
 
-/// Labels are projected in double precision, hidden behind the camera, and left out where one that comes before them in
+/// Labels are projected in double precision, hidden behind the camera, and left out where the picture would cut them, or where one that comes before them in
 /// the list, or a panel (where it stood in the last frame), stands in their way.
 pub(super) fn place(
     cameras: Query<(&SiteCamera, &Camera)>,
@@ -99,7 +99,8 @@ pub(super) fn place(
         let center = (f64::from(size.x) + x) as f32 * 0.5;
         let top = (f64::from(size.y) - y) as f32 * 0.5 - LABEL_STEM_PX - LABEL_HEIGHT_PX;
         let plate = Rect::new(center - label.width * 0.5, top, center + label.width * 0.5, top + LABEL_HEIGHT_PX);
-        let free = depth > 1.0 && top > 2.0 && taken.iter().all(|other| other.intersect(plate).is_empty());
+        let whole = plate.min.x > 2.0 && plate.max.x < size.x - 2.0 && top > 2.0;
+        let free = depth > 1.0 && whole && taken.iter().all(|other| other.intersect(plate).is_empty());
         if free {
             taken.push(plate);
         }

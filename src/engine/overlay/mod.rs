@@ -47,6 +47,8 @@ pub enum Severity {
     /// As it should be.
     #[default]
     Good,
+    /// Nobody has said how it should be.
+    Plain,
     /// To be watched.
     Warning,
     /// To be acted on.
@@ -135,6 +137,7 @@ impl Severity {
     fn color(self) -> Color {
         match self {
             Self::Good => Color::srgb(0.25, 0.83, 0.62),
+            Self::Plain => INK,
             Self::Warning => Color::srgb(0.98, 0.72, 0.22),
             Self::Critical => Color::srgb(0.98, 0.34, 0.33),
             Self::Unknown => Color::srgb(0.55, 0.60, 0.66),

@@ -111,7 +111,13 @@ impl Words {
             for alarm in alarms {
                 let row = Node { column_gap: px(9), align_items: AlignItems::Center, ..default() };
                 card.spawn(row).with_children(|row| {
-                    let dot = Node { width: px(8), height: px(8), border_radius: BorderRadius::MAX, ..default() };
+                    let dot = Node {
+                        width: px(8),
+                        height: px(8),
+                        flex_shrink: 0.0,
+                        border_radius: BorderRadius::MAX,
+                        ..default()
+                    };
                     row.spawn((dot, BackgroundColor(alarm.severity.color())));
                     self.line(row, &alarm.text, 13.0, INK);
                 });

@@ -12,7 +12,10 @@ use super::{GeoKeys, RasterTransform};
 pub enum GeoTiffError {
     /// The bytes are no TIFF, or one that is damaged or of a kind that cannot be decoded.
     #[error("this GeoTIFF cannot be read: {0}")]
-    Tiff(#[from] tiff::TiffError),
+    Tiff(String),
+    /// The bytes end before the picture does.
+    #[error("this GeoTIFF is cut off: it ends before its pixels do")]
+    CutOff,
     /// It asks for more than is given.
     #[error(
         "this raster of {width} x {height} pixels with {bands} bands is too large: at most {most} samples are read at once"
@@ -30,6 +33,15 @@ pub enum GeoTiffError {
     /// Something is missing or unusual.
     #[error("this GeoTIFF cannot be used: {0}")]
     Unusable(String),
+}
+
+impl From<tiff::TiffError> for GeoTiffError {
+    fn from(error: tiff::TiffError) -> Self {
+        match error {
+            tiff::TiffError::IoError(cause) if cause.kind() == std::io::ErrorKind::UnexpectedEof => Self::CutOff,
+            other => Self::Tiff(other.to_string()),
+        }
+    }
 }
 
 /// What a sample is.

@@ -49,13 +49,15 @@ pub enum TerrainError {
         path: String,
     },
     /// No raster knows any place of the grid.
-    #[error("none of the {count} elevation models covers the site: check its anchor and the CRS of the files")]
+    #[error("none of the elevation models ({count}) covers the city: check their CRS")]
     NothingKnown {
         /// How many there were.
         count: usize,
     },
     /// The grid would be too large.
-    #[error("a grid of {columns} x {rows} nodes is too large (at most {most}): give a coarser cell or a smaller area")]
+    #[error(
+        "a grid of {columns} x {rows} nodes is too large (at most {most}): resample the elevation models to larger pixels, or cut them to the city (gdalwarp does both)"
+    )]
     TooLarge {
         /// Nodes west to east.
         columns: f64,

@@ -10,6 +10,7 @@ use utoipa_axum::routes;
 
 use super::{Audience, Fact, SeenScene};
 use crate::scenario::SceneForViewers;
+use crate::scenario::wire::IndicatorAbout;
 use crate::service::parameters::{Asked, Named, Nothing};
 use crate::service::{Problem, ProblemKind, Service};
 
@@ -45,6 +46,9 @@ struct FigureEntry {
     title: String,
     /// UCUM unit; empty where it has none.
     unit: String,
+    /// The value aimed at; absent where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target: Option<f64>,
     /// The object that it is for; absent for the city or an area.
     #[serde(skip_serializing_if = "Option::is_none")]
     object: Option<String>,
@@ -69,9 +73,18 @@ async fn indicators(
     Ok(Json(seen.channel.read(|board| {
         let figures = board.figures().filter(|figure| all.admits(&Fact::Figure((*figure).clone()), board));
         let entry = |figure: &crate::scenario::wire::Figure| {
-            let (indicator, title, unit) = board.hello().indicators.get(usize::from(figure.indicator))?.clone();
+            let about = board.hello().indicators.get(usize::from(figure.indicator))?.clone();
+            let IndicatorAbout { name: indicator, title, unit, target, .. } = about;
             let object = figure.row.map(|row| board.about(row).map(|about| about.id.clone()).unwrap_or_default());
-            Some(FigureEntry { indicator, title, unit, object, value: figure.value, state: figure.state.word() })
+            Some(FigureEntry {
+                indicator,
+                title,
+                unit,
+                target,
+                object,
+                value: figure.value,
+                state: figure.state.word(),
+            })
         };
         figures.filter_map(entry).collect()
     })))

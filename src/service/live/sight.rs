@@ -241,7 +241,7 @@ impl Sight {
         }
         self.reaches = reaches(&self.parts.scene.indicators, &|text| self.mentions(text));
         for indicator in &hello.indicators {
-            let shown = match self.reaches.get(&indicator.0) {
+            let shown = match self.reaches.get(&indicator.name) {
                 Some(Reach::Object) => true,
                 Some(Reach::City) => self.whole,
                 Some(Reach::Withheld) | None => false,
@@ -285,7 +285,7 @@ impl Sight {
             runs: Vec::new(),
             ..whole.clone()
         };
-        let is_shown = |name: &String| self.hello.indicators.iter().any(|(known, ..)| known == name);
+        let is_shown = |name: &String| self.hello.indicators.iter().any(|known| known.name == *name);
         scene.panel.indicators.retain(is_shown);
         let cameras = &scene.cameras;
         if let Some(tour) = &mut scene.tour {

@@ -44,7 +44,8 @@ pub(super) fn json_text(message: &LiveMessage, names: Names<'_>) -> String {
             "title": hello.title,
             "properties": hello.properties.iter().map(|(name, unit)| json!({"name": name, "unit": unit})).collect::<Vec<_>>(),
             "indicators": hello.indicators.iter()
-                .map(|(name, title, unit)| json!({"name": name, "title": title, "unit": unit})).collect::<Vec<_>>(),
+                .map(|about| json!({"name": about.name, "title": about.title, "unit": about.unit, "target": about.target}))
+                .collect::<Vec<_>>(),
         }}),
         LiveMessage::Update(update) => json!({"update": update_json(update, names)}),
         LiveMessage::Notice(notice) => json!({"notice": notice}),
@@ -100,7 +101,7 @@ fn figure_json(figure: &Figure, names: Names<'_>) -> Json {
     let indicator = names.hello().and_then(|hello| hello.indicators.get(usize::from(figure.indicator)));
     let object = figure.row.and_then(|row| names.object(row));
     json!({
-        "indicator": indicator.map(|(name, ..)| name), "object": object, "row": figure.row,
+        "indicator": indicator.map(|about| &about.name), "object": object, "row": figure.row,
         "value": figure.value, "state": figure.state.word(),
     })
 }

@@ -24,7 +24,7 @@ const LONGEST_STEP_S: f64 = 30.0;
 /// The part of all water that may be lost to rounding.
 const BALANCE: f64 = 1.0e-6;
 /// The largest grid, cells.
-const MOST_CELLS: usize = 1 << 26;
+pub const MOST_CELLS: usize = 1 << 26;
 
 /// What a flood starts from.
 #[derive(Debug, Clone, Default)]
