@@ -13,7 +13,8 @@ use crate::geodesy::CrsRegistry;
 use crate::import::city_crs;
 use crate::indicator::ObjectTree;
 use crate::live::{
-    Diagnostics, JsonConnector, Observation, RecordedObservations, ReplayedRecording, SimulatedFeed, SourceIndex, Storm,
+    Decoded, Diagnostics, JsonConnector, NotObserved, Observation, Quality, RecordedObservations, ReplayedRecording,
+    SimulatedFeed, SourceIndex, Storm,
 };
 use crate::platform::mqtt::MqttTransport;
 use crate::platform::transport::{BackOff, ConnectionState, Inbox, TransportStatus};
@@ -161,6 +162,8 @@ pub struct LiveFeeds {
     simulated: Vec<(SourceIndex, SimulatedFeed)>,
     replayed: Vec<(SourceIndex, ReplayedRecording)>,
     batch: Vec<(SourceIndex, Observation)>,
+    /// Number of the source of what is handed over here, after those of the scene.
+    handed_over: SourceIndex,
     /// The instant up to which simulated feeds and recordings were asked.
     asked: Option<Timestamp>,
 }
@@ -217,7 +220,8 @@ impl LiveFeeds {
             }
         }
         let (simulated, replayed) = (simulated_feeds, recordings);
-        Ok(Self { city, inbox, transports, simulated, replayed, batch: Vec::new(), asked: None })
+        let handed_over = SourceIndex(u16::try_from(names.len()).context("too many sources")?);
+        Ok(Self { city, inbox, transports, simulated, replayed, batch: Vec::new(), handed_over, asked: None })
     }
 
     /// The values.
@@ -303,6 +307,21 @@ impl LiveFeeds {
     pub fn jump(&mut self, time: Timestamp) {
         self.asked = None;
         self.advance(time);
+    }
+
+    /// Hands over an observation of a property that is bound: it waits with those of connections and is judged as they are.
+    pub fn observe(&mut self, row: u32, property: u16, time: Timestamp, value: Value) -> Result<(), NotObserved> {
+        let stream: Arc<str> = format!("{row}/{property}").into();
+        let binding = self.city.lead(self.handed_over, &stream, row, property).ok_or(NotObserved::Unbound)?;
+        if binding.wants_number() && value.number().is_none() {
+            return Err(NotObserved::NotANumber);
+        }
+        if self.inbox.waiting() >= INBOX {
+            return Err(NotObserved::TooMany);
+        }
+        let observation = Observation { stream, time, value, quality: Quality::Good, place: None };
+        self.inbox.push(self.handed_over, &mut Decoded { observations: vec![observation], ..Decoded::default() });
+        Ok(())
     }
 
     /// Waits for the first values of connections, so long.

@@ -24,6 +24,8 @@ mod progress;
 pub mod runs;
 #[cfg(feature = "viewer")]
 pub mod scene_picture;
+#[cfg(feature = "server")]
+mod serve_memory;
 #[cfg(all(feature = "server", feature = "viewer"))]
 mod serve_pictures;
 #[cfg(all(feature = "server", not(feature = "viewer")))]

@@ -13,6 +13,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use super::added::added_contents;
 use super::documents::Documents;
 use super::runs::{run, start_of};
+use super::serve_memory::StageMemory;
 use super::stage::{SharedStage, Stage, place_of};
 use crate::geodesy::SitePoint;
 use crate::indicator::{Alarms, IndicatorState, ObjectTree, RaisedAlarm};
@@ -45,16 +46,18 @@ pub struct ServedStage {
 impl ServedStage {
     /// Publishes a stage under a name and keeps it going. `city` is its package in addresses.
     pub fn start(name: &str, city: &str, stage: Stage, live: &Live) -> Result<Self> {
-        let (board, about) = (board(name, &stage), about_scene(name, city, &stage)?);
+        let (board, mut about) = (board(name, &stage), about_scene(name, city, &stage)?);
         let stage = SharedStage::new(stage);
+        about.memory = Some(Arc::new(StageMemory::of(stage.clone(), live.limits().history_bytes)));
         let (channel, orders) = live.open(board, about);
-        let inbox = Waiting { gauge: live.counters.inbox.clone(), told: 0 };
+        let share = |gauge: &Gauge| Share { gauge: gauge.clone(), told: 0 };
         let mut publisher = Publisher {
             stage: stage.clone(),
             channel: channel.clone(),
             figures: Vec::new(),
             alarms: BTreeMap::new(),
-            inbox,
+            inbox: share(&live.counters.inbox),
+            history: share(&live.counters.history),
         };
         publisher.publish(Vec::new());
         let stop = Arc::new(AtomicBool::new(false));
@@ -133,12 +136,20 @@ fn about_scene(name: &str, city: &str, stage: &Stage) -> Result<SceneAbout> {
         variants,
         for_viewers: scene_for_viewers(name, city, stage),
         added: if added.is_empty() { Arc::default() } else { AddedContent::encode(&added).into() },
+        sources: scene_sources(&stage.scene),
+        memory: None,
         // What connections need (addresses, passwords) is nobody's business here.
         parts: Some(Arc::new(SceneParts {
             city: stage.city.clone(),
             scene: SceneDocument { sources: Vec::new(), ..stage.scene.clone() },
         })),
     })
+}
+
+/// By number of the binding: the source that brings its values, where it can be only one.
+fn scene_sources(scene: &SceneDocument) -> Vec<Option<String>> {
+    let only = scene.sources.first().filter(|_| scene.sources.len() == 1).map(|source| source.name.clone());
+    scene.bindings.iter().map(|binding| binding.source.clone().or_else(|| only.clone())).collect()
 }
 
 fn scene_for_viewers(name: &str, city: &str, stage: &Stage) -> SceneForViewers {
@@ -190,16 +201,23 @@ struct Publisher {
     figures: Vec<(Option<u64>, IndicatorState)>,
     /// The alarms that were published last, by rule and row: since when, bits of the value, whether it is current.
     alarms: BTreeMap<(String, u32), (Timestamp, u64, bool)>,
-    inbox: Waiting,
+    inbox: Share,
+    history: Share,
 }
 
 /// What a stage adds to a gauge that all stages share.
-struct Waiting {
+struct Share {
     gauge: Gauge,
     told: i64,
 }
 
-impl Waiting {
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.tell(0);
+    }
+}
+
+impl Share {
     fn tell(&mut self, now: usize) {
         let now = i64::try_from(now).unwrap_or(i64::MAX);
         self.gauge.inc_by(now - std::mem::replace(&mut self.told, now));
@@ -217,6 +235,7 @@ impl Publisher {
                 waiting.iter().for_each(|order| carry_out(&mut stage, order.command));
                 let happenings = stage.advance(begin.duration_since(last).as_secs_f64(), wall_clock());
                 self.inbox.tell(stage.waiting());
+                self.history.tell(stage.live().latest().history_bytes());
                 happenings
             };
             last = begin;

@@ -15,6 +15,7 @@ use crate::city::Value;
 use crate::geodesy::{Geodetic, SiteFrame};
 use crate::geometry::HeightGrid;
 use crate::indicator::{Alarms, RaisedAlarm};
+use crate::live::NotObserved;
 use crate::package::{City, HEIGHT_GRID_FILE, decode_height_grid};
 use crate::platform::FolderSource;
 use crate::quantity::Timestamp;
@@ -191,6 +192,23 @@ impl Stage {
         match &self.course {
             Course::Play(play) => play.shown_time(),
             Course::Live(feeds) => feeds.city().latest().now(),
+        }
+    }
+
+    /// Remembers past values in so many bytes. A play that goes back forgets what lies after, and one that jumps ahead leaves out
+    /// what it has not played.
+    pub fn keep_history(&mut self, budget: usize) {
+        match &mut self.course {
+            Course::Play(play) => play.live_mut().city_mut().keep_history(budget),
+            Course::Live(feeds) => feeds.city_mut().keep_history(budget),
+        }
+    }
+
+    /// Hands over an observation of a property that is bound, see [`LiveFeeds::observe`].
+    pub fn observe(&mut self, row: u32, property: u16, time: Timestamp, value: Value) -> Result<(), NotObserved> {
+        match &mut self.course {
+            Course::Play(_) => Err(NotObserved::Play),
+            Course::Live(feeds) => feeds.observe(row, property, time, value),
         }
     }
 

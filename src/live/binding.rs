@@ -46,6 +46,13 @@ pub struct Binding {
     pub rollup: RollupRule,
 }
 
+impl Binding {
+    /// Whether only a number can be meant: it has a unit or a range.
+    pub fn wants_number(&self) -> bool {
+        self.unit.is_some() || self.range.is_some()
+    }
+}
+
 #[derive(Debug, Clone)]
 enum Target {
     Id(Template),

@@ -4,6 +4,7 @@
 //! Message --Connector--> Observation --ObservationQueue--> LiveCity --changes--> drawing, indicators, alarms
 //! RecordedObservations ------------------^                    ^ Bindings (stream -> object row and property)
 //! SimulatedFeed -------------------------^                    ^ ObjectDirectory (the city's objects)
+//!                                                             +--> History (past values, within a budget of bytes)
 //! ```
 //!
 //! Everything is a function of what comes in and of the instants handed in: no clock, no thread and no socket lives
@@ -14,6 +15,7 @@ mod bench;
 mod binding;
 mod connector;
 mod diagnostics;
+mod history;
 mod json_connector;
 mod observation;
 mod pattern;
@@ -27,13 +29,14 @@ pub use bench::{LiveBench, bench_live};
 pub use binding::{Binding, Bindings, ObjectDirectory};
 pub use connector::{Connector, Decoded, Message};
 pub use diagnostics::{Diagnostics, Fault, FaultKind};
+pub use history::{History, PastQuery};
 pub use json_connector::JsonConnector;
-pub use observation::{Observation, Quality, SourceIndex};
+pub use observation::{NotObserved, Observation, Quality, SourceIndex};
 pub use pattern::StreamPattern;
 pub use queue::{ObservationQueue, QueueCounters};
 pub use recorded::{RecordedObservations, ReplayedRecording};
 pub use simulated::{DeviceKind, SimulatedFeed, Storm};
-pub use store::{LatestValue, LiveCity, LiveCounters, LiveSnapshot, Outcome, Reading, ValueState};
+pub use store::{LatestValue, LiveCity, LiveCounters, LiveSnapshot, MOST_AHEAD_US, Outcome, Reading, ValueState};
 pub use tally::SourceTally;
 
 /// Why a live source or a binding cannot work at all. Bad messages are no errors: they are counted in [`Diagnostics`].

@@ -41,3 +41,20 @@ impl Observation {
         Self { stream: stream.into(), time, value: Value::from(value), quality: Quality::Good, place: None }
     }
 }
+
+/// Why an observation that is handed over for a property is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotObserved {
+    /// What is observed in a play is known beforehand.
+    #[error("a play takes no observations")]
+    Play,
+    /// No binding sets the property of this object.
+    #[error("nothing is bound to this property")]
+    Unbound,
+    /// Its binding has a unit or a range.
+    #[error("the property takes numbers")]
+    NotANumber,
+    /// The queue is full.
+    #[error("too many observations wait")]
+    TooMany,
+}

@@ -1,5 +1,7 @@
 //! The latest value of every bound property, and what is wrong with it.
 
+mod past;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
 use std::sync::Arc;
@@ -8,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{
-    Binding, Bindings, Diagnostics, FaultKind, ObjectDirectory, Observation, Quality, SourceIndex, SourceTally,
+    Binding, Bindings, Diagnostics, FaultKind, History, ObjectDirectory, Observation, Quality, SourceIndex, SourceTally,
 };
 use crate::city::Value;
 use crate::geodesy::Geodetic;
@@ -19,8 +21,8 @@ const MOST_STREAMS: usize = 1 << 20;
 /// More streams than this that lead nowhere are not remembered, but looked up again each time: names that are never used
 /// twice must not fill the memory.
 const MOST_UNBOUND_STREAMS: usize = 1 << 16;
-/// An observation this far in the future would lock its stream for as long: a sender's clock is wrong.
-const MOST_AHEAD_US: i64 = 300_000_000;
+/// An observation more than this in the future, microseconds, would lock its stream for as long: a sender's clock is wrong.
+pub const MOST_AHEAD_US: i64 = 300_000_000;
 
 /// What a value is worth at an instant. Where several hold, the first named here wins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
@@ -171,6 +173,7 @@ pub struct LiveCity {
     counters: LiveCounters,
     /// By source.
     tallies: Vec<SourceTally>,
+    history: Option<History>,
 }
 
 impl LiveCity {
@@ -280,8 +283,7 @@ impl LiveCity {
             let Some(&(slot_number, binding_number)) = self.targets.get(at as usize) else { continue };
             let Some(binding) = self.bindings.bindings().get(usize::from(binding_number)) else { continue };
             let Some(slot) = self.slots.get_mut(slot_number as usize) else { continue };
-            let wants_number = binding.unit.is_some() || binding.range.is_some();
-            if wants_number && observation.value.number().is_none() {
+            if binding.wants_number() && observation.value.number().is_none() {
                 outcome = Outcome::NotANumber;
                 continue;
             }
@@ -305,6 +307,9 @@ impl LiveCity {
                 binding: binding_number,
                 stream: number,
             });
+            if let Some(history) = &mut self.history {
+                history.push(slot_number, observation.time, &observation.value);
+            }
             outcome = Outcome::Applied;
             self.counters.out_of_range += u64::from(out_of_range(binding, &observation.value));
             self.settle(slot_number, true);
@@ -467,6 +472,7 @@ impl LiveCity {
             + self.slot_numbers.capacity() * (size_of::<((u32, u16), u32)>() + 1)
             + self.changed.capacity() * size_of::<u32>()
             + self.deadlines.capacity() * size_of::<Reverse<(Timestamp, u32)>>()
+            + self.history_bytes()
     }
 
     /// A hash over every value (row, property, instant, value, quality), whatever the order in which the slots were made.
@@ -507,6 +513,7 @@ impl LiveCity {
             }
             self.settle(number as u32, differs);
         }
+        self.rewind_history();
     }
 }
 

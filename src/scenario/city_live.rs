@@ -16,7 +16,9 @@ use super::{ScenarioError, message};
 use crate::city::Value;
 use crate::geodesy::Geodetic;
 use crate::indicator::{AlarmSnapshot, Alarms, Hierarchy, Indicators, ObjectTree, Rollup};
-use crate::live::{Bindings, Diagnostics, LiveCity, LiveSnapshot, Observation, Reading, SourceIndex, ValueState};
+use crate::live::{
+    Binding, Bindings, Diagnostics, LiveCity, LiveSnapshot, Observation, Reading, SourceIndex, ValueState,
+};
 use crate::quantity::Timestamp;
 use crate::scene::SceneDocument;
 
@@ -89,6 +91,16 @@ impl CityLive {
     /// The latest values.
     pub fn latest(&self) -> &LiveCity {
         &self.latest
+    }
+
+    /// Remembers past values in so many bytes, see [`LiveCity::past`].
+    pub fn keep_history(&mut self, budget: usize) {
+        self.latest.keep_history(budget);
+    }
+
+    /// Makes a stream of our own that sets one property, see [`LiveCity::lead`].
+    pub fn lead(&mut self, source: SourceIndex, name: &Arc<str>, row: u32, property: u16) -> Option<&Binding> {
+        self.latest.lead(source, name, row, property)
     }
 
     /// The figures.

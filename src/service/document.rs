@@ -30,6 +30,9 @@ pub struct ServeDocument {
     /// MiB of tile bodies that are kept in memory. Told when the server starts.
     #[serde(default = "cache_mib")]
     pub cache_mib: usize,
+    /// MiB of past values that each scene keeps in memory. Told when the server starts.
+    #[serde(default = "history_mib")]
+    pub history_mib: usize,
     /// What one client may take.
     #[serde(default)]
     pub limits: Limits,
@@ -91,6 +94,10 @@ fn files() -> usize {
     10
 }
 
+fn history_mib() -> usize {
+    64
+}
+
 fn cache_mib() -> usize {
     256
 }
@@ -102,6 +109,7 @@ impl Default for ServeDocument {
             listen: None,
             paths: Vec::new(),
             cache_mib: cache_mib(),
+            history_mib: history_mib(),
             limits: Limits::default(),
             trusted_proxies: Vec::new(),
             proxy_header: ProxyHeader::default(),

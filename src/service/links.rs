@@ -53,12 +53,30 @@ impl<S: Sync> FromRequestParts<S> for Here {
 impl Here {
     /// A link to `path`, which is already encoded.
     pub fn link(&self, rel: &'static str, media_type: &'static str, path: &str) -> Link {
-        Link { href: format!("{}{path}", self.base), rel, media_type, method: None }
+        Link { href: self.address(path), rel, media_type, method: None }
+    }
+
+    /// The full address of `path`, which is already encoded.
+    pub fn address(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
     }
 
     /// A link to what was called.
     pub fn itself(&self, media_type: &'static str) -> Link {
         self.link("self", media_type, self.uri.path_and_query().map_or("/", |path| path.as_str()))
+    }
+
+    /// A link to what was called, with another value of a parameter.
+    pub fn with(&self, rel: &'static str, media_type: &'static str, parameter: &str, value: &str) -> Link {
+        let of_parameter = |part: &&str| {
+            let name = part.split('=').next().unwrap_or_default();
+            name == parameter || name.replace("%24", "$") == parameter
+        };
+        let kept = self.uri.query().unwrap_or_default().split('&').filter(|part| !part.is_empty());
+        let mut parts: Vec<&str> = kept.filter(|part| !of_parameter(part)).collect();
+        let own = format!("{parameter}={}", encoded(value));
+        parts.push(&own);
+        self.link(rel, media_type, &format!("{}?{}", self.uri.path(), parts.join("&")))
     }
 
     /// Links to the pages before and after one that begins at `offset` with `limit` of `matched`.
@@ -70,13 +88,7 @@ impl Here {
         limit: usize,
         matched: usize,
     ) -> Vec<Link> {
-        let page = |rel, offset: usize| {
-            let kept = self.uri.query().unwrap_or_default().split('&').filter(|part| !part.is_empty());
-            let mut parts: Vec<&str> = kept.filter(|part| !part.starts_with("offset=")).collect();
-            let own = format!("offset={offset}");
-            parts.push(&own);
-            self.link(rel, media_type, &format!("{}?{}", self.uri.path(), parts.join("&")))
-        };
+        let page = |rel, offset: usize| self.with(rel, media_type, "offset", &offset.to_string());
         let mut links = Vec::new();
         if returned > 0 && offset.saturating_add(returned) < matched {
             links.push(page("next", offset + returned));

@@ -29,6 +29,7 @@ mod proxies;
 mod published;
 mod reading;
 mod running;
+mod sta;
 mod status;
 mod tiles;
 
@@ -143,7 +144,8 @@ impl Service {
         let metrics = Arc::new(Metrics::default());
         metrics.register("tile_cache_hits", "Bodies of tiles that were kept", tiles.hits.clone());
         metrics.register("tile_cache_misses", "Bodies of tiles that were read or compressed", tiles.misses.clone());
-        let live = Arc::new(live::Live::default());
+        let limits = live::LiveLimits { history_bytes: document.history_mib << 20, ..live::LiveLimits::default() };
+        let live = Arc::new(live::Live::with_limits(limits));
         live.counters.register(&metrics);
         Self {
             live,
@@ -305,6 +307,7 @@ pub fn described(service: Service) -> (Router, utoipa::openapi::OpenApi) {
         .merge(live::router())
         .merge(metrics::router())
         .merge(ogc::router())
+        .merge(sta::router())
         .merge(status::router())
         .merge(tiles::router())
         .split_for_parts();
@@ -338,7 +341,7 @@ pub fn described(service: Service) -> (Router, utoipa::openapi::OpenApi) {
 /// Pages of other origins may read. What they may see is a matter of the token that they send; cookies count for nothing.
 fn cors() -> CorsLayer {
     let asked = [header::ACCEPT, header::AUTHORIZATION, header::CONTENT_TYPE, header::IF_NONE_MATCH, header::RANGE];
-    let told = [header::ETAG, header::CONTENT_RANGE, header::CONTENT_LENGTH, header::RETRY_AFTER];
+    let told = [header::ETAG, header::CONTENT_RANGE, header::CONTENT_LENGTH, header::LOCATION, header::RETRY_AFTER];
     CorsLayer::new()
         .allow_origin(Anyone)
         .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])

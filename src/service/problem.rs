@@ -18,6 +18,8 @@ pub enum ProblemKind {
     NotFound,
     /// The address does not know this method.
     MethodNotAllowed,
+    /// It does not fit what holds now.
+    Conflict,
     /// What was announced did not come in time.
     TooSlow,
     /// More was sent than is taken.
@@ -46,6 +48,7 @@ impl ProblemKind {
             Self::Forbidden => (StatusCode::FORBIDDEN, "Not allowed"),
             Self::NotFound => (StatusCode::NOT_FOUND, "Not found"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "The address does not know this method"),
+            Self::Conflict => (StatusCode::CONFLICT, "It does not fit what holds now"),
             Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, "The request comes too slowly"),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "More than is taken"),
             Self::AddressTooLong => (StatusCode::URI_TOO_LONG, "The address is too long"),

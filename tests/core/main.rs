@@ -40,6 +40,8 @@ mod service_besides;
 #[cfg(feature = "server")]
 mod service_description;
 #[cfg(feature = "server")]
+mod service_history;
+#[cfg(feature = "server")]
 mod service_issuer;
 #[cfg(feature = "server")]
 mod service_live;
@@ -53,6 +55,8 @@ mod service_operations;
 mod service_queries;
 #[cfg(feature = "server")]
 mod service_reload;
+#[cfg(feature = "server")]
+mod service_sta;
 #[cfg(feature = "server")]
 mod service_store;
 #[cfg(feature = "server")]

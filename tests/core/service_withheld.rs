@@ -415,6 +415,51 @@ fn what_a_scene_says_of_itself_names_nothing_that_is_withheld() {
 }
 
 #[test]
+fn sensorthings_and_history_know_nothing_that_is_withheld() {
+    let town = town();
+    town.publish_all();
+    let (_, secret) = &town.secret;
+    let other = town.whole.table().id(town.others[0]).to_owned();
+    let get = |path: &str, role| asked(&town.world, "GET", path, &[("authorization", &bearer(token(role)))], "");
+    let part = |text: &str| text.replace('%', "%25").replace(':', "%3A");
+    let names = |path: &str, role| -> BTreeSet<String> {
+        let (mut found, mut next) = (BTreeSet::new(), Some(path.to_owned()));
+        while let Some(path) = next {
+            let reply = get(&path, role).json();
+            let told = reply.to_string();
+            let hides = role == Role::Operator || !(told.contains(secret.as_str()) || told.contains("flow"));
+            assert!(
+                hides && (role == Role::Operator || SECRETS.iter().all(|value| !told.contains(&value.to_string()))),
+                "{path}"
+            );
+            let ids = reply["value"].as_array().unwrap().iter().map(|one| one["@iot.id"].as_str().unwrap().to_owned());
+            found.extend(ids);
+            let link = reply["@iot.nextLink"].as_str().map(str::to_owned);
+            next = link.map(|link| link[link.find("/sta/").unwrap()..].to_owned());
+        }
+        found
+    };
+    let things: BTreeSet<String> =
+        town.others.iter().map(|row| format!("town:{}", part(town.whole.table().id(*row)))).collect();
+    let streams: BTreeSet<String> = things.iter().map(|id| format!("{id}:power")).collect();
+    assert_eq!(names("/sta/v1.1/Things", Role::Viewer), things);
+    assert_eq!(names("/sta/v1.1/Datastreams?$top=7&$expand=Thing,Observations", Role::Viewer), streams);
+    assert_eq!(names("/sta/v1.1/ObservedProperties", Role::Viewer), ["town:power".to_owned()].into());
+    assert_eq!(names("/sta/v1.1/Observations?$count=true", Role::Viewer).len(), streams.len());
+    assert_eq!(names("/sta/v1.1/Things", Role::Operator).len(), things.len() + 1);
+    assert_eq!(names("/sta/v1.1/Datastreams", Role::Operator).len(), streams.len() + 2);
+    for (object, property, status) in [(secret, "power", 404), (&other, "flow", 404), (&other, "power", 200)] {
+        let history = format!("/api/history?object={object}&property={property}");
+        let stream = format!("/sta/v1.1/Datastreams('town:{}:{property}')", part(&part(object)));
+        for path in [history, stream] {
+            assert_eq!((get(&path, Role::Viewer).status, get(&path, Role::Operator).status), (status, 200), "{path}");
+        }
+    }
+    let own = bearer(token(Role::Viewer));
+    asked(&town.world, "POST", "/sta/v1.1/Observations", &[("authorization", &own)], "{}").problem(403);
+}
+
+#[test]
 fn a_scene_of_a_closed_city_is_not_there() {
     let live = Arc::new(Live::default());
     let hello = Hello { scene: "town".into(), ..Hello::default() };
@@ -457,6 +502,9 @@ fn walk(world: &World, description: &Json, version: &str, secrets: &[&str]) -> (
                     .replace("{collectionId}", "demo.Building")
                     .replace("{id}", secrets[0])
                     .replace("{scene}", "town")
+                    .replace("{resource}", "Datastreams")
+                    .replace("{related}/{further}", "nothing/$ref")
+                    .replace("{related}", "$ref")
                     .replace("{version}", version)
                     .replace("{file}", file)
             };
@@ -484,7 +532,7 @@ fn walk(world: &World, description: &Json, version: &str, secrets: &[&str]) -> (
 }
 
 /// A scene over the demo city with its simulated feed, as a server puts it on stage.
-fn staged(live: &Live) -> ServedStage {
+pub fn staged(name: &str, live: &Live) -> ServedStage {
     let folder = tempfile::tempdir().unwrap();
     let own = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/scenes/demo.toml")).unwrap();
     let demo = "[city.demo]\nseed = 1\nsize = \"small\"\n";
@@ -492,13 +540,13 @@ fn staged(live: &Live) -> ServedStage {
     let packages = format!("[city]\npackages = ['{}']\n", package().display());
     std::fs::write(folder.path().join("town.toml"), own.replace(demo, &packages)).unwrap();
     let stage = Stage::open(Documents::open(&folder.path().join("town.toml")).unwrap(), None).unwrap();
-    ServedStage::start("town", "demo", stage, live).unwrap()
+    ServedStage::start(name, "demo", stage, live).unwrap()
 }
 
 #[test]
 fn what_is_withheld_from_a_role_is_in_no_answer_and_in_no_message() {
     let live = Arc::new(Live::default());
-    let _stage = staged(&live);
+    let _stage = staged("town", &live);
     let whole = catalogue().cities["demo"].city.clone();
     let (table, channel) = (whole.table(), live.scenes()["town"].clone());
     // A device that has a value of its own; what is in no other object's name can be searched for.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::audience::Audience;
 use super::sight::hash_of;
+use crate::live::ValueState;
 use crate::quantity::Timestamp;
 use crate::scenario::wire::{Alarm, Figure, Hello, LiveValueOf, OwnValue, Play, Staging, Told, Update};
 
@@ -219,6 +220,16 @@ impl Board {
         }
         self.happened += 1;
         self.happenings.push_back(told);
+    }
+
+    /// All values, by row and property.
+    pub fn values(&self) -> impl Iterator<Item = &Fact> {
+        self.facts.range(Key::Value(0, 0)..Key::Figure(0, None)).map(|(_, kept)| &kept.fact)
+    }
+
+    /// An object's own value; `None` where nothing was observed.
+    pub fn own(&self, row: u32, property: u16) -> Option<&OwnValue> {
+        self.facts.get(&Key::Value(row, property))?.fact.own()?.filter(|own| own.state != ValueState::Missing)
     }
 
     /// All alarms, raised and cleared.

@@ -4,6 +4,7 @@
 //! app: stage --publish--> Board --Audience--> socket (each client at its own pace) --> viewer
 //!       ^                   +--> /api/indicators, /api/alarms, /api/scenarios, /api/playback
 //!       +---PlayOrder (bounded channel)---- /api/playback
+//!       +---Memory (a seam)---- streams --- /api/history, /sta/v1.1
 //! /api/screens --ScreenOrder--> mailbox of a viewer's socket;   /api/snapshot.png --Painter (a seam)--> app
 //! ```
 //!
@@ -16,12 +17,15 @@ mod answers;
 mod audience;
 mod besides;
 mod board;
+mod history;
+mod memory;
 mod pictures;
 mod playing;
 mod screens;
 mod sight;
 mod socket;
 mod standing;
+mod streams;
 mod text;
 
 use std::collections::BTreeMap;
@@ -37,9 +41,11 @@ use utoipa_axum::router::OpenApiRouter;
 
 pub use audience::{Audience, Subscription};
 pub use board::{About, Board, Fact, Position};
+pub use memory::Memory;
 pub use pictures::{Painter, PictureError, PictureRequest};
 pub use screens::Screens;
 pub use sight::{SceneParts, Sight};
+pub(super) use streams::Stream;
 
 use super::access::Role;
 use super::{Metrics, Problem, ProblemKind, Served, Service};
@@ -66,11 +72,21 @@ pub struct LiveLimits {
     pub on_the_way: u64,
     /// Seconds after which a client that does not answer is left.
     pub silence_s: u64,
+    /// Bytes of past values that each scene keeps for them.
+    pub history_bytes: usize,
 }
 
 impl Default for LiveLimits {
     fn default() -> Self {
-        Self { clients: 2000, message_bytes: 16 << 10, messages: 200, facts: 4096, on_the_way: 8, silence_s: 45 }
+        Self {
+            clients: 2000,
+            message_bytes: 16 << 10,
+            messages: 200,
+            facts: 4096,
+            on_the_way: 8,
+            silence_s: 45,
+            history_bytes: 64 << 20,
+        }
     }
 }
 
@@ -137,6 +153,8 @@ pub struct LiveCounters {
     pub dropped: Counter,
     /// Observations of connections that wait to be applied.
     pub inbox: Gauge,
+    /// Bytes of past values that scenes keep.
+    pub history: Gauge,
     /// Orders to plays.
     pub orders: Counter,
 }
@@ -159,6 +177,7 @@ impl LiveCounters {
             self.dropped.clone(),
         );
         metrics.register("live_inbox", "Observations that wait to be applied", self.inbox.clone());
+        metrics.register("live_history_bytes", "Bytes of past values that scenes keep", self.history.clone());
         metrics.register("live_orders", "Orders to plays", self.orders.clone());
     }
 }
@@ -195,6 +214,10 @@ pub struct SceneAbout {
     pub for_viewers: SceneForViewers,
     /// What its variant adds, encoded; empty where that is nothing.
     pub added: Arc<[u8]>,
+    /// By number of the binding: the source that brings its values, where it can be only one.
+    pub sources: Vec<Option<String>>,
+    /// What it remembers; without it only the latest values are known, and it takes no observations.
+    pub memory: Option<Arc<dyn Memory>>,
     /// What it is made of; without it the scene is only for those who see everything.
     pub parts: Option<Arc<SceneParts>>,
 }
@@ -265,6 +288,11 @@ impl Live {
     /// With bounds of one's own.
     pub fn with_limits(limits: LiveLimits) -> Self {
         Self { limits, ..Self::default() }
+    }
+
+    /// Its bounds.
+    pub fn limits(&self) -> &LiveLimits {
+        &self.limits
     }
 
     /// Begins to serve a scene under the name in its board's hello. Whoever holds the channel publishes into it and
@@ -378,6 +406,7 @@ pub(super) fn router() -> OpenApiRouter<Service> {
     socket::router()
         .merge(answers::router())
         .merge(besides::router())
+        .merge(history::router())
         .merge(playing::router())
         .merge(screens::router())
         .merge(pictures::router())

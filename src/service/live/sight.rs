@@ -227,7 +227,7 @@ impl Sight {
 
     /// Whether a text (an expression, a message with expressions) names something withheld: an attribute as a word, an
     /// object or a class between quotes or as all there is.
-    fn mentions(&self, text: &str) -> bool {
+    pub(super) fn mentions(&self, text: &str) -> bool {
         let hidden = self.seen.selection.iter().flat_map(|selection| &selection.hidden);
         hidden.into_iter().any(|name| holds_word(text, name))
             || text.split(['\'', '"']).any(|part| self.withholds(part))
