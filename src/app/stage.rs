@@ -278,12 +278,13 @@ impl Stage {
     /// Rows whose look may have changed since the last call: by what came, and each second by growing old.
     pub fn take_changed_rows(&mut self) -> BTreeSet<u32> {
         let mut rows = self.newly_changed_rows();
+        if let Some(to_publish) = &mut self.to_publish {
+            to_publish.extend(&rows);
+        }
+        // Whoever is told of values knows by itself how old they grow.
         let second = self.time().seconds().floor();
         if std::mem::replace(&mut self.aged_to_s, second) != second {
             rows.extend(self.aging_rows());
-        }
-        if let Some(to_publish) = &mut self.to_publish {
-            to_publish.extend(&rows);
         }
         rows.append(&mut self.to_show);
         rows
