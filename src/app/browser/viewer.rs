@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bevy::pbr::PbrPlugin;
 use bevy::prelude::*;
 use bevy::render::settings::{RenderCreation, RenderResources};
 use bevy::render::{RenderApp, RenderPlugin};
@@ -9,7 +10,7 @@ use js_sys::Function;
 use serde::Deserialize;
 use wasm_bindgen::prelude::*;
 
-use super::canvas::{self, PicturePlugin, show_encoded};
+use super::canvas::{self, PicturePlugin, draw_directly};
 use super::mailbox::{Mailbox, PageCamera, Request};
 use super::page::{Ending, Listener, PagePlugin};
 use super::remote_package::{RemotePackage, WorkerDecoder};
@@ -200,7 +201,7 @@ pub async fn mount(
     let quality = Quality { encoded: quality.plain, ..quality };
     let mut app = engine(selector, device, quality);
     if quality.encoded {
-        show_encoded(&mut app, surface);
+        draw_directly(&mut app, surface);
     }
     start(app, stream, &options, viewer, Listener(listener));
     Ok(Viewer { mailbox, viewed })
@@ -212,7 +213,9 @@ fn engine(canvas: String, device: RenderResources, quality: Quality) -> App {
     let window = WindowPlugin { primary_window: Some(window), ..default() };
     let render = RenderPlugin { render_creation: RenderCreation::Manual(device), ..default() };
     let mut app = App::new();
-    app.insert_resource(quality).add_plugins(DefaultPlugins.set(window).set(render));
+    // A few dozen parts are brought into order faster than a card is asked to.
+    let parts = PbrPlugin { use_gpu_instance_buffer_builder: false, ..default() };
+    app.insert_resource(quality).add_plugins(DefaultPlugins.set(window).set(render).set(parts));
     app
 }
 
