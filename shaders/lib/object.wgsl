@@ -12,6 +12,8 @@ const DATA_COLOR: u32 = 64u;
 const GLOWS: u32 = 128u;
 const WATER: u32 = 256u;
 const GROUND: u32 = 512u;
+const SUSPECT: u32 = 1024u;
+const DOUBTED: u32 = 1036u;
 // Of a face, not of an object: too narrow for a window. Twin of `narrow` in src/engine/city_material/part.rs.
 const NARROW: u32 = 32768u;
 
@@ -20,8 +22,19 @@ const DATA_GLOW: f32 = 0.45;
 
 // How much of what is selected is the colour that says so: little where its own tells something.
 fn highlight(flags: u32) -> f32 {
-    let tells = (flags & (DATA_COLOR | PULSE | STALE | OUT_OF_RANGE)) != 0u;
+    let tells = (flags & (DATA_COLOR | PULSE | DOUBTED)) != 0u;
     return select(0.62, 0.28, tells) * f32((flags & HIGHLIGHT) != 0u);
+}
+
+// What is drawn over an object whose live value is DOUBTED, and how much of the pixel it covers. On the screen, so that it
+// looks the same near and far: grey stripes for old, amber ones the other way for out of range, amber dots for suspect.
+fn doubt(flags: u32, pixel: vec2<f32>) -> vec4<f32> {
+    let stale = (flags & STALE) != 0u;
+    let slant = select(pixel.x - pixel.y, pixel.x + pixel.y, stale);
+    let stripes = smoothstep(0.35, 0.65, abs(fract(slant / 10.0) - 0.5) * 2.0);
+    let dots = 1.0 - smoothstep(0.24, 0.4, length(fract(pixel / 9.0) - 0.5));
+    let cover = select(stripes, dots, (flags & SUSPECT) != 0u);
+    return vec4(select(vec3(1.0, 0.45, 0.05), vec3(0.42, 0.44, 0.48), stale), cover * 0.75);
 }
 
 struct ObjectTexel {

@@ -76,8 +76,8 @@ fn ground_tint(place: vec2<f32>, footprint: f32) -> vec3<f32> {
     let wide = (air::lattice_noise(place / 128.0, 32, 5u) - 0.5) * (1.0 - smoothstep(4.0, 14.0, footprint));
     let middle = (air::lattice_noise(place / 32.0, 128, 6u) - 0.5) * (1.0 - smoothstep(3.0, 10.0, footprint));
     let fine = (air::lattice_noise(place / 4.0, 1024, 7u) - 0.5) * (1.0 - smoothstep(0.7, 2.0, footprint));
-    let dry = wide * 0.9 + middle * 0.7;
-    return (1.0 + 0.30 * fine) * (1.0 + dry * vec3(0.42, 0.22, 0.10)) * (1.0 + 0.25 * middle);
+    let dry = wide * 0.45 + middle * 0.35;
+    return (1.0 + 0.20 * fine) * (1.0 + dry * vec3(0.42, 0.22, 0.10)) * (1.0 + 0.12 * middle);
 }
 
 @fragment
@@ -155,13 +155,9 @@ fn fragment(in: Varyings) -> @location(0) vec4<f32> {
     if (flags & looks::GLOWS) != 0u {
         color += in.color * mix(0.25, 1.4, env.light_color.w);
     }
-    if (flags & (looks::STALE | looks::OUT_OF_RANGE)) != 0u {
-        // Hatched on the screen, so that it looks the same near and far: grey for old, amber for out of range.
-        let stale = (flags & looks::STALE) != 0u;
-        let slant = select(in.clip.x - in.clip.y, in.clip.x + in.clip.y, stale);
-        let hatch = smoothstep(0.35, 0.65, abs(fract(slant / 10.0) - 0.5) * 2.0);
-        let mark = select(vec3(1.0, 0.45, 0.05), vec3(0.42, 0.44, 0.48), stale);
-        color = mix(color, mark * (0.35 + dot(color, vec3(0.5))), hatch * 0.75);
+    if (flags & looks::DOUBTED) != 0u {
+        let mark = looks::doubt(flags, in.clip.xy);
+        color = mix(color, mark.rgb * (0.35 + dot(color, vec3(0.5))), mark.a);
     }
     if (flags & looks::PULSE) != 0u {
         let beat = 0.5 + 0.5 * cos(seconds * 6.2831853);

@@ -2,7 +2,7 @@
 // each vertex, and a pixel only mixes wall and window. Without shadows, clouds of noise and ripples; else alike.
 //
 // Such a card runs both sides of every branch, so that what a part of the city does not have is not in its program:
-// WINDOWS, WATER, MARKS (something is selected, old, out of range, alarmed or a lamp), NIGHT. With FACES a face has one
+// WINDOWS, WATER, MARKS (something is selected, doubted, alarmed or a lamp), NIGHT. With FACES a face has one
 // light, that of its provoking vertex, so that faces share their corners: there are half as many to work out.
 #import bevy_pbr::mesh_functions
 #import bevy_pbr::mesh_view_bindings as view_bindings
@@ -224,12 +224,9 @@ fn fragment(in: Varyings) -> @location(0) vec4<f32> {
 #endif
 #endif
 #ifdef MARKS
-    if (in.flags_and_seed & (looks::STALE | looks::OUT_OF_RANGE)) != 0u {
-        let stale = (in.flags_and_seed & looks::STALE) != 0u;
-        let slant = select(in.clip.x - in.clip.y, in.clip.x + in.clip.y, stale);
-        let hatch = smoothstep(0.35, 0.65, abs(fract(slant / 10.0) - 0.5) * 2.0);
-        let mark = air::stored(select(vec3(1.0, 0.45, 0.05), vec3(0.42, 0.44, 0.48), stale));
-        color = mix(color, mark * (0.35 + dot(color, vec3(0.5))), hatch * 0.75);
+    if (in.flags_and_seed & looks::DOUBTED) != 0u {
+        let mark = looks::doubt(in.flags_and_seed, in.clip.xy);
+        color = mix(color, air::stored(mark.rgb) * (0.35 + dot(color, vec3(0.5))), mark.a);
     }
 #endif
     return vec4(color, 1.0);

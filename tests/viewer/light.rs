@@ -58,12 +58,13 @@ fn effects_are_texels() {
     let mut table = entry.get_mut::<ObjectTable>().unwrap();
     for feature in 0..table.looks().len() - 1 {
         let mut look = table.looks()[feature];
-        match feature % 6 {
+        match feature % 7 {
             0 => look.flags = look.flags.with(ObjectFlags::HIDDEN),
             1 => look.flags = look.flags.with(ObjectFlags::HIGHLIGHT),
             2 => look.flags = look.flags.with(ObjectFlags::STALE),
             3 => look.flags = look.flags.with(ObjectFlags::OUT_OF_RANGE),
-            4 => look.height_factor = 2.0,
+            4 => look.flags = look.flags.with(ObjectFlags::SUSPECT),
+            5 => look.height_factor = 2.0,
             _ => {
                 look.color = [210, 40, 30, 255];
                 look.flags = look.flags.with(ObjectFlags::DATA_COLOR);

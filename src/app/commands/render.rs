@@ -59,7 +59,7 @@ pub fn run(arguments: &RenderArgs) -> Result<ExitCode> {
         stats.seconds,
         stats.adapter
     );
-    if stats.tiles == 0 {
+    if stats.tiles == 0 && stats.failures == 0 {
         let path = arguments.path.display();
         eprintln!("veduta: nothing of the city is in this picture; 'veduta info' says where it lies: {path}");
     }

@@ -20,7 +20,8 @@ const MOST_ROWS: usize = 14;
 pub fn change_of(style: &ObjectStyle) -> ObjectChange {
     let mut flags = match style.freshness {
         Freshness::Stale => ObjectFlags::STALE,
-        Freshness::OutOfRange | Freshness::Suspect => ObjectFlags::OUT_OF_RANGE,
+        Freshness::OutOfRange => ObjectFlags::OUT_OF_RANGE,
+        Freshness::Suspect => ObjectFlags::SUSPECT,
         Freshness::Unbound | Freshness::Fresh | Freshness::Missing => ObjectFlags::default(),
     };
     if !style.visible {
@@ -162,12 +163,16 @@ pub fn object_panel(
     mut known: Vec<(String, String)>,
     attributes: impl Iterator<Item = (String, String)>,
 ) -> ObjectPanel {
-    for (name, value) in attributes {
+    for (name, value) in attributes.filter(|(_, value)| !value.is_empty()) {
         if !known.iter().any(|(told, _)| *told == name) {
             known.push((name, value));
         }
     }
-    known.truncate(MOST_ROWS);
+    if known.len() > MOST_ROWS {
+        let more = known.len() + 1 - MOST_ROWS;
+        known.truncate(MOST_ROWS - 1);
+        known.push((format!("另有 {more} 项属性 {more} more"), String::new()));
+    }
     let title = name.unwrap_or_else(|| id.clone());
     let subtitle = if title == id { class.to_owned() } else { format!("{class} {id}") };
     ObjectPanel { title, subtitle, rows: known }

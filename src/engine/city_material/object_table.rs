@@ -41,8 +41,10 @@ impl ObjectFlags {
     pub const WATER: Self = Self(256);
     /// Bare ground: patches of lighter and darker earth.
     pub const GROUND: Self = Self(512);
+    /// The source doubts its live value: dotted in a warning colour.
+    pub const SUSPECT: Self = Self(1024);
     /// What is seen of the state of an object, and not of its looks.
-    pub const MARKS: Self = Self(2 | 4 | 8 | 16 | 128);
+    pub const MARKS: Self = Self(2 | 4 | 8 | 16 | 128 | 1024);
 
     /// Both.
     pub const fn with(self, other: Self) -> Self {

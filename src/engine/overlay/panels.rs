@@ -57,27 +57,27 @@ impl Words {
         }
     }
 
-    /// Words that may be one long sign without a space, such as an identifier: broken where the room ends.
-    fn broken(&self, parent: &mut ChildSpawnerCommands, text: &str, size: f32, color: Color) {
-        let fits = Node { min_width: px(0), flex_shrink: 1.0, ..default() };
-        let breaks = TextLayout::linebreak(LineBreak::WordOrCharacter);
-        parent.spawn((self.text(text, size, color), breaks, fits));
+    /// Words that may be one long sign without a space, such as an identifier: in all the room that is left, whatever they
+    /// would like to have, and broken where it ends.
+    fn broken(&self, row: &mut ChildSpawnerCommands, text: &str, size: f32, color: Color, justify: Justify) {
+        let rest = Node { flex_grow: 1.0, flex_basis: px(0), min_width: px(0), ..default() };
+        row.spawn((self.text(text, size, color), TextLayout::new(justify, LineBreak::WordOrCharacter), rest));
     }
 
     fn panel(&self, screen: &mut ChildSpawnerCommands, panel: &ObjectPanel) {
         let node = Node { width: px(310), ..card(px(16), px(16)) };
         glass(screen, node, |card| {
-            self.broken(card, &panel.title, 18.0, INK);
-            self.broken(card, &panel.subtitle, 12.0, ACCENT);
+            // Without the two, a row would have the height of its words with one letter a line.
+            let row = Node { column_gap: px(12), min_height: px(0), flex_shrink: 0.0, ..default() };
+            for (text, size, color) in [(&panel.title, 18.0, INK), (&panel.subtitle, 12.0, ACCENT)] {
+                card.spawn(row.clone()).with_children(|row| self.broken(row, text, size, color, Justify::Left));
+            }
             for (name, value) in &panel.rows {
-                let row = Node { justify_content: JustifyContent::SpaceBetween, column_gap: px(12), ..default() };
-                card.spawn(row).with_children(|row| {
-                    let whole = Node { flex_shrink: 0.0, max_width: percent(60), ..default() };
-                    row.spawn((self.text(name, 12.5, FAINT), whole));
-                    // All that the name leaves, whatever the words would like to have.
-                    let rest = Node { flex_grow: 1.0, flex_basis: px(0), min_width: px(0), ..default() };
-                    let breaks = TextLayout::new(Justify::Right, LineBreak::WordOrCharacter);
-                    row.spawn((self.text(value, 12.5, INK), breaks, rest));
+                card.spawn(row.clone()).with_children(|row| {
+                    let column = Node { width: percent(42), flex_shrink: 0.0, ..default() };
+                    let breaks = TextLayout::linebreak(LineBreak::WordOrCharacter);
+                    row.spawn((self.text(name, 12.5, FAINT), breaks, column));
+                    self.broken(row, value, 12.5, INK, Justify::Right);
                 });
             }
         });

@@ -53,7 +53,8 @@ pub fn plain_ground(site: &SiteFrame, center_in_site: DVec2, height_m: f64) -> (
         }
     }
     let look = ObjectLook {
-        color: [112, 116, 106, 255],
+        // As terrain without an image, so that one goes over into the other.
+        color: [149, 151, 137, 255],
         flags: ObjectFlags::GROUND,
         base_m: -1000.0,
         ..ObjectLook::default()
