@@ -68,7 +68,7 @@ impl Placement<'_> {
         let conversion = SiteConversion::new(self.registry, &frame.crs, heights, self.site).map_err(failed)?;
         let mut points: Vec<DVec3> = chunk.iter().flat_map(points_of).collect();
         conversion.to_degrees(&mut points).map_err(failed)?;
-        let mut points = points.into_iter();
+        let mut points = points.into_iter().map(|place| if is_on_earth(place) { place } else { DVec3::NAN });
         let mut diagnostics = Vec::new();
         let objects = chunk
             .into_iter()
@@ -85,7 +85,7 @@ impl Placement<'_> {
                 if let (Some(at), Some(outskirts)) = (first, outskirts)
                     && !contains(outskirts, at)
                 {
-                    maker.problems.push((Severity::Warning, "outside-crs-area", far_off(&frame.crs, at)));
+                    maker.problems.push((Severity::Note, "outside-crs-area", far_off(&frame.crs, at)));
                 }
                 diagnostics.extend(maker.problems.into_iter().map(|(severity, code, message)| Diagnostic {
                     severity,
@@ -110,6 +110,11 @@ impl Placement<'_> {
         let lowest = degrees.iter().filter_map(sample).fold(f64::INFINITY, f64::min);
         if lowest.is_finite() { lowest } else { anchor_m }
     }
+}
+
+/// Whether this is a place, in degrees: what is taken in a wrong CRS can be anything.
+fn is_on_earth(place: DVec3) -> bool {
+    place.is_finite() && place.x.abs() <= 360.0 && place.y.abs() <= 90.0
 }
 
 /// How far beyond its area of use a CRS is taken without a word, degrees, and parts of that area's size.
@@ -152,7 +157,7 @@ pub fn anchor(
         let conversion = SiteConversion::new(registry, &frame.crs, heights(frame, separation), site).map_err(failed)?;
         let mut points: Vec<DVec3> = objects.iter().filter_map(|object| points_of(object).next()).collect();
         conversion.to_degrees(&mut points).map_err(failed)?;
-        points.retain(|p| p.is_finite());
+        points.retain(|p| is_on_earth(*p));
         longitudes.extend(points.iter().map(|p| p.x));
         latitudes.extend(points.iter().map(|p| p.y));
         if frame.heights_above != HeightsAbove::Ground {
@@ -244,7 +249,7 @@ impl ShapeMaker<'_> {
         if all.iter().flatten().all(|p| p.is_finite()) {
             return Some(all);
         }
-        let message = "a coordinate cannot be converted from the source's CRS".to_owned();
+        let message = "a coordinate in the source's CRS is nowhere on the earth".to_owned();
         self.problems.push((Severity::Error, "not-convertible", message));
         None
     }

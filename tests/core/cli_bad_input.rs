@@ -51,6 +51,24 @@ fn a_cut_package_table_is_named() {
     }
 }
 
+/// Metres taken for degrees are nowhere on the earth: that is no city, and the one that was there stays.
+#[test]
+fn a_wrong_crs_takes_no_good_package_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fs::write(folder.join("town.geojson"), FOOTPRINTS).unwrap();
+    let house = r#"{ "type": "CityJSON", "version": "2.0", "transform": { "scale": [1, 1, 1], "translate": [90000, 435000, 0] },
+        "CityObjects": { "house": { "type": "Building", "geometry": [{ "type": "MultiSurface", "lod": "2",
+            "boundaries": [[[0, 1, 2]]] }] } },
+        "vertices": [[0, 0, 0], [10, 0, 0], [0, 10, 0]] }"#;
+    fs::write(folder.join("house.city.json"), house).unwrap();
+    success(folder, &["import", "town.geojson", "-o", "town.city"]);
+    let line = failure(folder, &["import", "house.city.json", "--crs", "EPSG:4326", "-o", "town.city"]);
+    assert!(line.contains("is their CRS right"), "{line}");
+    assert!(success(folder, &["info", "town.city"]).contains("Building"));
+    success(folder, &["import", "house.city.json", "--crs", "EPSG:28992", "-o", "town.city"]);
+}
+
 /// Coordinates that lie far from where their CRS is used are taken, with a word; a raster that ends early is called so, and
 /// a count that is not all says that it is not.
 #[test]

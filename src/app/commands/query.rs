@@ -62,6 +62,11 @@ fn misunderstandings(city: &City, question: &Query) -> Vec<String> {
             ("int" | "float", Value::Text(_)) => {
                 told.push(format!("'{name}' is a number and never equals, exceeds or falls below the text '{value}'"));
             }
+            ("text", Value::Text(class)) if name == "class" && manifest.counts.contains_key(class) => {
+                told.push(format!(
+                    "'class' is an attribute here, which goes before the class of an object: --class {class}"
+                ));
+            }
             _ => {}
         }
     }
