@@ -82,7 +82,7 @@ struct Term {
     expression: Expression,
     tree: AggregateTree,
     /// By object: the values of the expression's names; empty where it has but one, which comes with each change.
-    inputs: BTreeMap<u32, Vec<Option<(f64, Timestamp)>>>,
+    inputs: BTreeMap<u32, Vec<Option<(Value, Timestamp)>>>,
 }
 
 impl Term {
@@ -98,15 +98,15 @@ impl Term {
     }
 
     /// What a member adds whose names have these values.
-    fn contribution(&self, values: &[Option<(f64, Timestamp)>]) -> Option<(f64, Timestamp)> {
-        let known = |name: usize| values.get(name).copied().flatten();
-        let value = self.expression.evaluate_slots(&|name| known(name).map_or(Value::Null, |(v, _)| Value::from(v)));
+    fn contribution(&self, values: &[Option<(Value, Timestamp)>]) -> Option<(f64, Timestamp)> {
+        let known = |name: usize| values.get(name).and_then(Option::as_ref);
+        let value = self.expression.evaluate_slots(&|name| known(name).map_or(Value::Null, |(value, _)| value.clone()));
         let time = values.iter().flatten().map(|(_, time)| *time).max();
         Some((self.kind.contribution(&value)?, time.unwrap_or(Timestamp(i64::MIN))))
     }
 
     /// Sets a name of the object at a place.
-    fn set(&mut self, row: u32, place: u32, name: usize, value: Option<(f64, Timestamp)>) {
+    fn set(&mut self, row: u32, place: u32, name: usize, value: Option<(Value, Timestamp)>) {
         let contribution = match self.expression.names().len() {
             1 => self.contribution(&[value]),
             count => {
@@ -189,7 +189,7 @@ impl Indicators {
     }
 
     /// Sets a property of an object; `None` where it has no value worth counting.
-    pub fn set(&mut self, row: u32, property: &str, value: Option<(f64, Timestamp)>) {
+    pub fn set(&mut self, row: u32, property: &str, value: Option<(Value, Timestamp)>) {
         let place = self.hierarchy.span(row);
         let Some(listeners) = self.listeners.get(property).filter(|_| !place.is_empty()) else { return };
         for &[i, term, name] in listeners {
@@ -197,7 +197,7 @@ impl Indicators {
             if indicator.members.as_ref().is_some_and(|members| !members.get(row as usize).is_some_and(|m| *m)) {
                 continue;
             }
-            indicator.terms[term].set(row, place.start, name, value);
+            indicator.terms[term].set(row, place.start, name, value.clone());
             let rank = self.ranks[i];
             if indicator.document.per.is_none() {
                 self.due.insert((rank, i, 0));
@@ -248,8 +248,8 @@ impl Indicators {
     /// About how much memory it takes, bytes.
     pub fn bytes(&self) -> usize {
         let term = |term: &Term| {
-            let entry = size_of::<(u32, Vec<Option<(f64, Timestamp)>>)>();
-            let values = term.expression.names().len() * size_of::<Option<(f64, Timestamp)>>();
+            let entry = size_of::<(u32, Vec<Option<(Value, Timestamp)>>)>();
+            let values = term.expression.names().len() * size_of::<Option<(Value, Timestamp)>>();
             term.tree.bytes() + term.inputs.len() * (entry + values) * 3 / 2
         };
         let indicator = |indicator: &Indicator| {

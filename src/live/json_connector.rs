@@ -25,7 +25,7 @@ const KEYS: [&str; 8] = ["stream", "value", "time", "quality", "items", "longitu
 ///   microseconds. The instant of receipt where the mapping, or a message, leaves it out.
 /// - `stream`: pointer to the name, or a template over the topic: `{1}` its first segment, `{0}` all of it. `{0}` where
 ///   left out.
-/// - `quality`: `good`, `ok`, `valid` or `true` is good, anything else is suspect.
+/// - `quality`: `good`, `ok`, `valid` or `true` is good, as is a message that says nothing of it; anything else is suspect.
 /// - `longitude`, `latitude` (degrees), `height` (ellipsoidal metres, 0 where left out): the place.
 /// - `items`: pointer to an array; the other pointers are then looked up in each item, and where they lead nowhere there,
 ///   in the whole payload.
@@ -111,7 +111,7 @@ impl JsonConnector {
         let time = time.unwrap_or(message.received);
         let quality = match self.quality.as_deref().map(find) {
             None => Quality::Good,
-            Some(field) => quality(field.unwrap_or(&Json::Null)),
+            Some(field) => field.map_or(Quality::Good, quality),
         };
         let place = match &self.place {
             Some((longitude, latitude, height)) => {

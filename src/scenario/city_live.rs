@@ -37,7 +37,7 @@ pub struct CityLive {
     alarms: Alarms,
     /// What events have set of properties that are live or that indicators use, by row and name: numbers, or nothing that
     /// counts.
-    overrides: BTreeMap<u32, BTreeMap<String, Option<f64>>>,
+    overrides: BTreeMap<u32, BTreeMap<String, Value>>,
     /// Rows whose look may have changed since they were last taken.
     changed: BTreeSet<u32>,
     slots: Vec<u32>,
@@ -67,9 +67,7 @@ impl CityLive {
         let attributes: Vec<String> =
             indicators.properties().filter(|name| bindings.property(name).is_none()).map(str::to_owned).collect();
         for name in &attributes {
-            for (row, number) in objects.numbers(name) {
-                indicators.set(row, name, Some((number, STATED)));
-            }
+            objects.values(name).for_each(|(row, value)| indicators.set(row, name, Some((value, STATED))));
         }
         let alarms = Alarms::compile(&scene.alarms, hierarchy.clone())?;
         let mut live = Self {
@@ -177,6 +175,10 @@ impl CityLive {
         }
         for (indicator, group) in self.indicators.update(usize::MAX) {
             let Some(figure) = self.indicators.value(indicator, group) else { continue };
+            // An alarm on a name that both have is on the property.
+            if self.latest.bindings().property(&figure.indicator.name).is_some() {
+                continue;
+            }
             let row = figure.row.unwrap_or(Alarms::CITY);
             let class = figure.row.map_or("", |row| classes.class(row));
             self.alarms.observe(row, class, true, &figure.indicator.name, figure.value, now);
@@ -196,7 +198,7 @@ impl CityLive {
             self.changed.insert(row);
             let Some(name) = self.latest.bindings().properties().get(usize::from(property)) else { continue };
             if self.overridden(row, name).is_none() {
-                self.rollup.set(row, property, value);
+                self.rollup.set(row, property, as_number(value.as_ref()));
                 self.indicators.set(row, name, value);
             }
         }
@@ -234,12 +236,12 @@ impl CityLive {
     /// Takes what events have set (object, attribute, value) into roll-ups and indicators, before what is observed of it, and
     /// what no event sets any more back.
     pub fn set_attributes(&mut self, set: &BTreeMap<String, BTreeMap<String, Value>>) {
-        let mut wanted: BTreeMap<u32, BTreeMap<String, Option<f64>>> = BTreeMap::new();
+        let mut wanted: BTreeMap<u32, BTreeMap<String, Value>> = BTreeMap::new();
         for (id, attributes) in set {
             let Some(row) = crate::live::ObjectDirectory::row_of(&*self.objects, id) else { continue };
             for (name, value) in attributes {
                 if self.indicators.uses(name) || self.latest.bindings().property(name).is_some() {
-                    wanted.entry(row).or_default().insert(name.clone(), value.number());
+                    wanted.entry(row).or_default().insert(name.clone(), value.clone());
                 }
             }
         }
@@ -247,34 +249,34 @@ impl CityLive {
             return;
         }
         let before = std::mem::replace(&mut self.overrides, wanted);
-        let names = |all: &BTreeMap<u32, BTreeMap<String, Option<f64>>>| -> Vec<(u32, String)> {
+        let names = |all: &BTreeMap<u32, BTreeMap<String, Value>>| -> Vec<(u32, String)> {
             all.iter().flat_map(|(row, set)| set.keys().map(|name| (*row, name.clone()))).collect()
         };
         for (row, name) in BTreeSet::from_iter(names(&before).into_iter().chain(names(&self.overrides))) {
-            if before.get(&row).and_then(|set| set.get(&name)).copied() != self.overridden(row, &name) {
+            if before.get(&row).and_then(|set| set.get(&name)) != self.overridden(row, &name) {
                 self.count_anew(row, &name);
             }
         }
     }
 
-    /// What an event has set of a property: a number, or what does not count; `None` where no event has set it.
-    fn overridden(&self, row: u32, name: &str) -> Option<Option<f64>> {
-        self.overrides.get(&row)?.get(name).copied()
+    /// What an event has set of a property; `None` where no event has set it.
+    fn overridden(&self, row: u32, name: &str) -> Option<&Value> {
+        self.overrides.get(&row)?.get(name)
     }
 
     /// Hands on what counts of a property: what an event has set, else what is observed, else the attribute.
     fn count_anew(&mut self, row: u32, name: &str) {
         let property = self.latest.bindings().property(name);
-        let stated = |number: Option<f64>| number.map(|number| (number, STATED));
+        let stated = |value: Value| (!value.is_null()).then_some((value, STATED));
         let value = match (self.overridden(row, name), property) {
-            (Some(number), _) => stated(number),
+            (Some(value), _) => stated(value.clone()),
             (None, Some(property)) => {
                 self.latest.reading_of(row, property).and_then(|reading| worth_counting(&reading))
             }
-            (None, None) => stated(self.objects.attribute(row, name).number()),
+            (None, None) => stated(self.objects.attribute(row, name)),
         };
         if let Some(property) = property {
-            self.rollup.set(row, property, value);
+            self.rollup.set(row, property, as_number(value.as_ref()));
         }
         self.indicators.set(row, name, value);
         self.changed.insert(row);
@@ -327,8 +329,13 @@ impl CityLive {
     }
 }
 
-/// The number of a fresh value, and when it was.
-fn worth_counting(reading: &Reading<'_>) -> Option<(f64, Timestamp)> {
+/// A fresh value, and when it was.
+fn worth_counting(reading: &Reading<'_>) -> Option<(Value, Timestamp)> {
     let fresh = reading.latest.filter(|_| reading.state == ValueState::Fresh)?;
-    Some((fresh.value.number()?, fresh.time))
+    Some((fresh.value.clone(), fresh.time))
+}
+
+/// What rolls up: numbers.
+fn as_number(value: Option<&(Value, Timestamp)>) -> Option<(f64, Timestamp)> {
+    value.and_then(|(value, time)| Some((value.number()?, *time)))
 }

@@ -1,6 +1,6 @@
 //! The city as a variant has it: the package's objects, less what is removed, and what is added.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use glam::DVec2;
@@ -98,10 +98,10 @@ impl VariantCity {
         }
     }
 
-    /// A number for every object that has one in this column, by row.
-    pub fn numbers(&self, name: &str) -> BTreeMap<u32, f64> {
+    /// The value of every object that has one in this column, by row.
+    pub fn values(&self, name: &str) -> impl Iterator<Item = (u32, Value)> {
         let rows = (0..self.row_count()).filter(|row| !self.removed.contains(row));
-        rows.filter_map(|row| Some((row, self.attribute(row, name).number()?))).collect()
+        rows.map(move |row| (row, self.attribute(row, name))).filter(|(_, value)| !value.is_null())
     }
 }
 

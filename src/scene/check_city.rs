@@ -113,7 +113,7 @@ impl Checker<'_, '_, '_> {
     }
 
     fn effect(&mut self, effect: &Effect, here: &Spot) {
-        let own = ["value", "age_s", "unit"];
+        let own = ["value", "age_s", "unit", "state"];
         match effect {
             Effect::Color { ramp } => self.ramp(ramp, &own, &here.key("ramp")),
             Effect::Label { text } => self.expression(text, &own, &here.key("text")),

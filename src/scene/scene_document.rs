@@ -302,7 +302,7 @@ pub enum Effect {
     },
     /// Writes above the object.
     Label {
-        /// Expression over `value`, `age_s`, `unit` and the object's attributes.
+        /// Expression over `value`, `age_s`, `unit`, `state` and the object's attributes.
         text: String,
     },
     /// Lets the object pulse while the expression is true.

@@ -49,10 +49,10 @@ pub struct Label {
 /// | state | colour | mark |
 /// |---|---|---|
 /// | `Fresh` | the ramp's | none |
-/// | `Stale` | the ramp's, half of its saturation gone | hatched |
+/// | `Stale` | the ramp's | grey stripes |
 /// | `Missing` | [`MISSING_COLOR`] | none |
-/// | `OutOfRange` | the ramp's end | outlined |
-/// | `Suspect` | the ramp's | dotted |
+/// | `OutOfRange` | the ramp's end | amber stripes, the other way |
+/// | `Suspect` | the ramp's | amber dots |
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[repr(u8)]
 pub enum Freshness {
@@ -69,6 +69,20 @@ pub enum Freshness {
     OutOfRange = 4,
     /// The source doubts it.
     Suspect = 5,
+}
+
+impl Freshness {
+    /// How expressions call it.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Unbound => "",
+            Self::Fresh => "fresh",
+            Self::Stale => "stale",
+            Self::Missing => "missing",
+            Self::OutOfRange => "out_of_range",
+            Self::Suspect => "suspect",
+        }
+    }
 }
 
 /// Why a style cannot be compiled.
@@ -282,7 +296,7 @@ enum CompiledEffect {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct EffectSheet(Vec<CompiledEffect>);
 
-/// A live value as effects see it: names `value`, `age_s` and `unit`, then the object's attributes.
+/// A live value as effects see it: names `value`, `age_s`, `unit` and `state`, then the object's attributes.
 pub struct LiveValue<'a> {
     /// The value.
     pub value: &'a Value,
@@ -302,6 +316,7 @@ impl Scope for LiveValue<'_> {
             "value" => self.value.clone(),
             AGE => Value::from(self.age_s),
             "unit" => Value::from(self.unit),
+            "state" => Value::from(self.freshness.word()),
             _ => self.attributes.value(name),
         }
     }
@@ -418,7 +433,7 @@ mod tests {
     fn every_state_of_a_value_looks_different() {
         let effects = [
             Effect::Color { ramp: ramp(&[(0.0, "#00ff00"), (100.0, "#ff0000")]) },
-            Effect::Label { text: "format(value, 0) || unit".into() },
+            Effect::Label { text: "format(value, 0) || unit || if(state = 'fresh', '', ' ' || state)".into() },
             Effect::Pulse { when: "value > 50".into(), color: "#ffffff".into() },
         ];
         let sheet = EffectSheet::compile(&effects, "binding").unwrap();
@@ -433,6 +448,7 @@ mod tests {
         };
         let fresh = look(Freshness::Fresh);
         assert_eq!(fresh.label.as_ref().unwrap().text, "80kW");
+        assert_eq!(look(Freshness::Suspect).label.unwrap().text, "80kW suspect");
         assert!(fresh.pulse.is_some() && look(Freshness::Stale).pulse.is_none());
         assert_eq!(look(Freshness::Missing).color, Some(MISSING_COLOR));
         let states =

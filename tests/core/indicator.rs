@@ -99,7 +99,7 @@ fn indicators_by_city_object_area_and_filter() {
     ])
     .unwrap();
     assert!(indicators.uses("power") && !indicators.uses("other"));
-    DEVICES.for_each(|row| indicators.set(row, "power", Some((f64::from(row), seconds(0)))));
+    DEVICES.for_each(|row| indicators.set(row, "power", Some((f64::from(row).into(), seconds(0)))));
     while indicators.due() > 0 {
         indicators.update(2);
     }
@@ -139,7 +139,7 @@ fn thresholds_in_either_direction() {
     ] {
         let mut indicators = compile(&[IndicatorDocument { warning, critical, ..indicator("i", "sum(p)") }]).unwrap();
         for (value, state) in [0.0, 9.9, 10.0, 19.9, 20.0].into_iter().zip(expected) {
-            indicators.set(9, "p", Some((value, seconds(0))));
+            indicators.set(9, "p", Some((value.into(), seconds(0))));
             indicators.update(9);
             assert_eq!(indicators.value(0, 0).unwrap().state, state, "{value} {warning:?} {critical:?}");
         }
@@ -229,6 +229,29 @@ fn an_alarm_is_raised_by_time_alone() {
     assert_eq!(alarms.take_events(), [event(60, true, 11.0)]);
 }
 
+#[test]
+fn words_and_truths_are_counted() {
+    let mut indicators = compile(&[
+        indicator("away", "count(status = 'away')"),
+        indicator("known", "count(status)"),
+        indicator("both", "count(status = 'away' and open)"),
+        indicator("sum", "sum(status)"),
+    ])
+    .unwrap();
+    let mut set = |row, name, value: Value| indicators.set(row, name, Some((value, seconds(0))));
+    for (row, status) in [(9, "away"), (10, "here"), (11, "away")] {
+        set(row, "status", Value::Text(status.into()));
+        set(row, "open", Value::Bool(row < 11));
+    }
+    indicators.update(100);
+    let figures = |indicators: &Indicators| ["away", "known", "both", "sum"].map(|name| number(indicators, name)[0]);
+    assert_eq!(figures(&indicators), [Some(2.0), Some(3.0), Some(1.0), None]);
+    indicators.set(11, "status", Some((Value::Text("here".into()), seconds(1))));
+    indicators.set(9, "open", None);
+    indicators.update(100);
+    assert_eq!(figures(&indicators), [Some(1.0), Some(3.0), Some(0.0), None]);
+}
+
 proptest! {
     /// Inside of the hysteresis band nothing is ever raised or cleared; lines of one alarm alternate; every raising value is
     /// beyond the threshold, every clearing one well back.
@@ -304,7 +327,7 @@ proptest! {
         for (row, first, value) in steps {
             let name = if first { "p" } else { "q" };
             let value = value.map(f64::from);
-            played.set(row, name, value.map(|v| (v, seconds(0))));
+            played.set(row, name, value.map(|v| (v.into(), seconds(0))));
             match value {
                 Some(value) => drop(held.insert((row, name), value)),
                 None => drop(held.remove(&(row, name))),
@@ -344,7 +367,7 @@ proptest! {
         let new = || (Rollup::new(hierarchy(), rules), compile(&documents).unwrap());
         let set = |(rollup, indicators): &mut (Rollup, Indicators), row: u32, value: Option<(f64, Timestamp)>| {
             (0..3).for_each(|property| rollup.set(row, property, value));
-            indicators.set(row, "p", value);
+            indicators.set(row, "p", value.map(|(value, time)| (value.into(), time)));
             indicators.update(2);
         };
         let state = |(rollup, indicators): &mut (Rollup, Indicators)| {

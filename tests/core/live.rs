@@ -70,6 +70,8 @@ fn json_is_read_by_its_mapping() {
         let o = &read.observations[0];
         assert_eq!((o.time.0, &o.value, o.quality), (expected, &Value::Bool(true), Quality::Suspect));
     }
+    let silent = decode(&c, "a/b/c", r#"{"d": {"v": 1}}"#);
+    assert_eq!(silent.observations[0].quality, Quality::Good, "nobody doubts it");
     let bare = decode(&connector(&[]), "t/1", "17");
     assert_eq!((&*bare.observations[0].stream, bare.observations[0].time), ("t/1", seconds(77)));
 }

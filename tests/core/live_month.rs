@@ -107,7 +107,7 @@ impl Town {
             let value = fresh.map(|latest| (latest.value.number().unwrap(), latest.time));
             self.rollup.set(reading.row, reading.property, value);
             let property = ["power", "level"][usize::from(reading.property)];
-            self.indicators.set(reading.row, property, value);
+            self.indicators.set(reading.row, property, value.map(|(value, time)| (value.into(), time)));
             self.alarms.observe(reading.row, "Device", true, property, value.map(|(value, _)| value), now);
         }
         self.alarms.advance(now);
