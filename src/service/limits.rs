@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::CONTENT_SECURITY_POLICY;
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderValue, Version, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http_body::{Frame, SizeHint};
@@ -184,6 +184,7 @@ const NOT_COUNTED: [&str; 2] = ["/healthz", "/readyz"];
 /// Lets a request through that keeps the limits, for as long as it may take.
 pub(super) async fn guard(State(service): State<Service>, request: Request, next: Next) -> Response {
     let limits = *service.limits();
+    let version = request.version();
     let (request, heard) = heard(request);
     let mut response = match refused(&service, &limits, &request) {
         Some(refused) => refused,
@@ -195,6 +196,10 @@ pub(super) async fn guard(State(service): State<Service>, request: Request, next
             Err(_) => Problem::new(ProblemKind::TooSlow, "").into_response(),
         },
     };
+    // Where a body was not read to its end the connection cannot be used again, which a client must know before it tries.
+    if version <= Version::HTTP_11 && !heard.load(Ordering::Relaxed) {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     // What has not come through the gate, or not back.
     if let Some(access) = service.access().filter(|_| !response.headers().contains_key(CONTENT_SECURITY_POLICY)) {
         access.page.put(response.headers_mut());

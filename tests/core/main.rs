@@ -40,6 +40,8 @@ mod service_besides;
 #[cfg(feature = "server")]
 mod service_description;
 #[cfg(feature = "server")]
+mod service_fuzz;
+#[cfg(feature = "server")]
 mod service_history;
 #[cfg(feature = "server")]
 mod service_issuer;

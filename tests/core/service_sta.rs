@@ -403,7 +403,9 @@ fn what_is_not_done_here_is_a_problem_and_never_a_fault() {
         town.post(path, &body).problem(status);
     }
     let long = json!({ "result": "x".repeat(2 << 20) });
-    town.post(own, &long).problem(413);
+    let refused = town.post(own, &long);
+    refused.problem(413);
+    assert_eq!(refused.header("connection"), "close", "its body was not read");
     assert_eq!(town.world.get("/sta/v1.1?$top=1").status, 400);
 }
 
