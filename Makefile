@@ -6,10 +6,16 @@ demo:
 	scripts/setup.sh
 	cargo run --release --locked -- demo
 
-# The browser's programs are built beside the native tests: their linker uses one core.
-test: lint
-	scripts/build-web.sh & web=$$!; cargo test --release --locked; native=$$?; wait $$web && exit $$native
-	cd tests/node && node --test --test-concurrency=1 types.test.mjs embed.test.mjs viewer.test.mjs
+# All that `make lint` looks at and more. Lints are told while the tests are built: a check apart would type-check Bevy once
+# more, as the browser's worker program is the core for the browser. The browser's programs are built beside the native
+# tests: their linker uses one core.
+test:
+	scripts/setup.sh test
+	cargo fmt --check
+	cargo clippy --release --locked --all-targets --no-default-features
+	scripts/build-web.sh & web=$$!; \
+	RUSTC_WORKSPACE_WRAPPER=clippy-driver cargo test --release --locked; native=$$?; wait $$web && exit $$native
+	cd tests/node && node --test --test-concurrency=1 types.test.mjs hands.test.mjs embed.test.mjs viewer.test.mjs
 
 # Formatting, lints as errors in every supported combination of features, and the core for the browser.
 lint:

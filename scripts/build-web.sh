@@ -39,7 +39,7 @@ for kind in worker ${@:-webgpu webgl2}; do
   held=$(sed -n 's/^let \(.*\);$/\1/p' "$out/veduta.js" | grep -o 'cached[A-Za-z0-9]*Memory0\|wasm[A-Za-z]*' | sort -u | tr '\n' '=' | sed 's/=/ = /g')
   echo "export function release() { ${held}__wbg_init_promise = undefined; wasm = new Proxy({}, { get: () => () => 0 }); }" >> "$out/veduta.js"
   echo "export const programBytes = $(stat -c %s "$out/veduta_bg.wasm");" >> "$out/veduta.js"
-  brotli -f -q 9 "$out/veduta_bg.wasm" "$out/veduta.js"
+  brotli -f -q 10 -w 24 "$out/veduta_bg.wasm" "$out/veduta.js"
   bytes=$(stat -c %s "$out/veduta_bg.wasm.br")
   echo "$kind: $(stat -c %s "$out/veduta_bg.wasm") bytes, $bytes in brotli, $(stat -c %s "$out/veduta.js.br") of its glue"
   if [ "$bytes" -gt "$MOST_BYTES" ]; then

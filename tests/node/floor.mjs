@@ -10,7 +10,7 @@ import { browse, endAll } from "./world.mjs";
 const [RUNS, FRAMES] = [5, 20];
 const { pictures } = parseArgs({ options: { pictures: { type: "string" } } }).values;
 
-const { tab } = await browse("webgl2", { width: 960, height: 540 });
+const { tab } = await browse("webgl2", { viewport: { width: 960, height: 540 } });
 await tab.goto("about:blank");
 await tab.evaluate(readFileSync(join(import.meta.dirname, "frames/floor.js"), "utf8"));
 const names = await tab.evaluate(() => globalThis.floor.names);

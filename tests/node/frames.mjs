@@ -37,7 +37,7 @@ const VIEWERS = [
 ];
 
 async function measured({ name, viewer, words, browser: kind }, serving, address) {
-  const { browser, tab, faults } = await browse(kind, SIZE);
+  const { browser, tab, faults } = await browse(kind, { viewport: SIZE });
   try {
     const developer = await tab.context().newCDPSession(tab);
     const asked = new URLSearchParams({ viewer, package: address, ...words });

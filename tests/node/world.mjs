@@ -23,6 +23,7 @@ FLAGS.webgpu = [
   "--enable-features=Vulkan,WebGPU",
   "--use-vulkan=swiftshader",
 ];
+FLAGS.none = ["--disable-gpu", "--disable-3d-apis"];
 
 /** What ends with the tests. */
 export const ends = [];
@@ -84,14 +85,14 @@ export async function serve(paths, more = []) {
   return { address, process: server };
 }
 
-/** A page in Chromium that draws with `renderer`; `faults` are what it says on its console and throws. */
-export async function browse(renderer, size = { width: 480, height: 270 }) {
+/** A page in Chromium that draws with `renderer`, or can with none; `faults` are what it says on its console and throws. */
+export async function browse(renderer, more = {}, flags = []) {
   const browser = await chromium.launch({
     executablePath: process.env.VEDUTA_CHROMIUM ?? "/usr/bin/chromium",
-    args: ["--no-sandbox", ...FLAGS[renderer]],
+    args: ["--no-sandbox", ...FLAGS[renderer], ...flags],
   });
   ends.push(() => browser.close());
-  const tab = await browser.newPage({ viewport: size });
+  const tab = await browser.newPage({ viewport: { width: 480, height: 270 }, ...more });
   const faults = [];
   tab.on("console", (said) => said.type() === "error" && faults.push(said.text()));
   tab.on("pageerror", (error) => faults.push(String(error)));
