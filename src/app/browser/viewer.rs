@@ -198,7 +198,8 @@ pub async fn mount(
     let viewer = Viewer { mailbox: mailbox.clone(), viewed: viewed.clone() };
     let (device, surface) = canvas::open(&selector).await.map_err(|error| JsError::new(&error))?;
     let quality = Quality::of(if WEBGPU { Tier::WebGpu } else { Tier::WebGl2 }, options.software);
-    let quality = Quality { encoded: quality.plain, ..quality };
+    // With WebGPU nothing that is drawn straight into the canvas is seen: Bevy's own way there.
+    let quality = Quality { encoded: quality.plain && !WEBGPU, ..quality };
     let mut app = engine(selector, device, quality);
     if quality.encoded {
         draw_directly(&mut app, surface);
@@ -213,8 +214,8 @@ fn engine(canvas: String, device: RenderResources, quality: Quality) -> App {
     let window = WindowPlugin { primary_window: Some(window), ..default() };
     let render = RenderPlugin { render_creation: RenderCreation::Manual(device), ..default() };
     let mut app = App::new();
-    // A few dozen parts are brought into order faster than a card is asked to.
-    let parts = PbrPlugin { use_gpu_instance_buffer_builder: false, ..default() };
+    // A few dozen parts are brought into order faster than a card is asked to, and WebGL 2 cannot be asked.
+    let parts = PbrPlugin { use_gpu_instance_buffer_builder: WEBGPU, ..default() };
     app.insert_resource(quality).add_plugins(DefaultPlugins.set(window).set(render).set(parts));
     app
 }
