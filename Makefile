@@ -6,9 +6,9 @@ demo:
 	scripts/setup.sh
 	cargo run --release --locked -- demo
 
-# All that `make lint` looks at and more. Lints are told while the tests are built: a check apart would type-check Bevy once
-# more, as the browser's worker program is the core for the browser. The browser's programs are built beside the native
-# tests: their linker uses one core.
+# All that `make lint` looks at, and more, without building anything twice: clippy's driver is the compiler of the tests (a
+# check apart would type-check Bevy once more), and the program of the browser's workers is the core for the browser. The
+# browser's programs are built beside the native tests: their linker uses one core.
 test:
 	scripts/setup.sh test
 	cargo fmt --check

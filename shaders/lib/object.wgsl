@@ -13,6 +13,7 @@ const GLOWS: u32 = 128u;
 const WATER: u32 = 256u;
 const GROUND: u32 = 512u;
 const SUSPECT: u32 = 1024u;
+// STALE, OUT_OF_RANGE or SUSPECT.
 const DOUBTED: u32 = 1036u;
 // Of a face, not of an object: too narrow for a window. Twin of `narrow` in src/engine/city_material/part.rs.
 const NARROW: u32 = 32768u;

@@ -35,8 +35,7 @@ pub struct CityLive {
     rolled: BTreeMap<(u32, u16), f64>,
     indicators: Indicators,
     alarms: Alarms,
-    /// What events have set of properties that are live or that indicators use, by row and name: numbers, or nothing that
-    /// counts.
+    /// What events have set of properties that are live or that indicators use, by row and name.
     overrides: BTreeMap<u32, BTreeMap<String, Value>>,
     /// Rows whose look may have changed since they were last taken.
     changed: BTreeSet<u32>,

@@ -85,7 +85,10 @@ export async function serve(paths, more = []) {
   return { address, process: server };
 }
 
-/** A page in Chromium that draws with `renderer`, or can with none; `faults` are what it says on its console and throws. */
+/**
+ * A page in Chromium that draws with `renderer` ("none": cannot draw). `more` are options of the page, `flags` of the browser;
+ * `faults` are what it says on its console and throws.
+ */
 export async function browse(renderer, more = {}, flags = []) {
   const browser = await chromium.launch({
     executablePath: process.env.VEDUTA_CHROMIUM ?? "/usr/bin/chromium",
