@@ -21,10 +21,15 @@ const NARROW: u32 = 32768u;
 // How bright a colour that tells something is by itself in the night, of its own brightness.
 const DATA_GLOW: f32 = 0.45;
 
-// How much of what is selected is the colour that says so: little where its own tells something.
-fn highlight(flags: u32) -> f32 {
+// The colour of what is selected.
+const SELECTED: vec3<f32> = vec3(0.10, 0.75, 1.0);
+
+// How much of a pixel is in the colour of what is selected. An object whose own colour tells something keeps it between
+// level lines.
+fn highlight(flags: u32, pixel: vec2<f32>) -> f32 {
     let tells = (flags & (DATA_COLOR | PULSE | DOUBTED)) != 0u;
-    return select(0.62, 0.28, tells) * f32((flags & HIGHLIGHT) != 0u);
+    let lines = 0.9 * smoothstep(0.45, 0.65, abs(fract(pixel.y / 8.0) - 0.5) * 2.0);
+    return select(0.62, lines, tells) * f32((flags & HIGHLIGHT) != 0u);
 }
 
 // What is drawn over an object whose live value is DOUBTED, and how much of the pixel it covers. On the screen, so that it

@@ -70,7 +70,7 @@ fn sun_shadow(world: vec3<f32>, normal_in_render: vec3<f32>, pixel: vec2<f32>) -
     return shadows::fetch_directional_shadow(0u, vec4(world, 1.0), normal_in_render, view_z, pixel);
 }
 
-// Bare ground is never of one colour: patches of 128, 32 and 4 m, each until a pixel covers them. The lattices repeat with
+// Bare earth is never of one colour: patches of 128, 32 and 4 m, each until a pixel covers them. The lattices repeat with
 // the 4 096 m of the pattern's origin.
 fn ground_tint(place: vec2<f32>, footprint: f32) -> vec3<f32> {
     let wide = (air::lattice_noise(place / 128.0, 32, 5u) - 0.5) * (1.0 - smoothstep(4.0, 14.0, footprint));
@@ -123,7 +123,7 @@ fn fragment(in: Varyings) -> @location(0) vec4<f32> {
         }
     }
 
-    if (flags & looks::GROUND) != 0u && roof_footprint < 14.0 {
+    if (flags & looks::GROUND) != 0u && seed != 0u && roof_footprint < 14.0 {
         albedo *= ground_tint(air::site_from_render(in.world).xy + env.pattern_origin.xy, roof_footprint);
     }
 
@@ -166,8 +166,8 @@ fn fragment(in: Varyings) -> @location(0) vec4<f32> {
     color = air::haze(env, color, ray);
     if (flags & looks::HIGHLIGHT) != 0u {
         let rim = pow(1.0 - clamp(-dot(direction, normal), 0.0, 1.0), 2.0);
-        let mark = vec3(0.10, 0.75, 1.0) * (0.55 + 0.6 * dot(color, vec3(0.33)));
-        color = mix(color, mark, looks::highlight(flags)) + vec3(0.05, 0.35, 0.5) * rim;
+        let mark = looks::SELECTED * (0.55 + 0.6 * dot(color, vec3(0.33)));
+        color = mix(color, mark + vec3(0.08, 0.56, 0.8) * rim, looks::highlight(flags, in.clip.xy));
     }
     return air::finish(color, in.clip.xy);
 }

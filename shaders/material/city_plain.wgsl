@@ -127,14 +127,9 @@ fn marked(lit: vec3<f32>, color: vec3<f32>, flags: u32) -> vec3<f32> {
     return marked;
 }
 
-// Behind the air, selected or not, as the picture holds it: what a pixel mixes from is not encoded once more.
-fn shown(lit: vec3<f32>, between: air::Air, flags: u32) -> vec3<f32> {
-    var color = lit * between.through + between.added;
-#ifdef MARKS
-    let mark = vec3(0.10, 0.75, 1.0) * (0.55 + 0.6 * dot(color, vec3(0.33)));
-    color = mix(color, mark, looks::highlight(flags));
-#endif
-    return air::stored(air::tone(color));
+// Behind the air, as the picture holds it: what a pixel mixes from is not encoded once more.
+fn shown(lit: vec3<f32>, between: air::Air) -> vec3<f32> {
+    return air::stored(air::tone(lit * between.through + between.added));
 }
 
 @vertex
@@ -173,13 +168,13 @@ fn vertex(in: Vertex) -> Varyings {
     let water = mix(air::lit(env, color * 0.75, normal, 1.0, 1.0), air::sky_color(env, mirrored), fresnel);
     lit = select(lit, water, (flags & looks::WATER) != 0u && normal.z > 0.9);
 #endif
-    let drawn = shown(marked(lit, color, flags), between, flags);
+    let drawn = shown(marked(lit, color, flags), between);
 #ifdef WINDOWS
     // Streets are darker than roofs; by how much a pixel says.
     out.wall = vec4(drawn, 0.1 * f32(abs(normal.z) < 0.5));
     let is_data = f32((flags & looks::DATA_COLOR) != 0u);
     let behind = mix(lit, pane(color, normal, ray * nearness), mix(1.0, 0.35, is_data));
-    out.pane = shown(marked(behind, color, flags), between, flags);
+    out.pane = shown(marked(behind, color, flags), between);
     let bays = facade::bays(variety);
     let has_windows = (flags & looks::FACADE) != 0u && in.normal.w <= 0.5 && abs(normal.z) < 0.5;
     out.place = vec3(air::site_from_render((world_from_local * vec4(position, 0.0)).xyz).xy, up / facade::STOREY_M);
@@ -228,6 +223,8 @@ fn fragment(in: Varyings) -> @location(0) vec4<f32> {
         let mark = looks::doubt(in.flags_and_seed, in.clip.xy);
         color = mix(color, air::stored(mark.rgb) * (0.35 + dot(color, vec3(0.5))), mark.a);
     }
+    let selected = air::stored(looks::SELECTED) * (0.55 + 0.6 * dot(color, vec3(0.33)));
+    color = mix(color, selected, looks::highlight(in.flags_and_seed, in.clip.xy));
 #endif
     return vec4(color, 1.0);
 }

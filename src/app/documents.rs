@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 
 use super::commands::demo;
+use crate::city::did_you_mean;
 use crate::import::demo::{DemoCity, DemoSize};
-use crate::package::{City, Manifest};
+use crate::package::{City, Manifest, ObjectTable};
 use crate::scene::{
     CityDocument, CityFacts, DocumentError, Environment, EventAction, ScenarioDocument, SceneDocument,
     check_scenario_in, check_scene_in, problem_at, read_scenario, read_scene,
@@ -105,7 +106,8 @@ impl Documents {
         let there = |id: &str| city.table().row(id).is_some();
         let has_object =
             |id: &str| there(id) || scenario.is_some_and(|scenario| scenario.added().any(|added| added == id));
-        let facts = CityFacts { classes, names, has_object: &has_object };
+        let like = |id: &str| alike(city.table(), id);
+        let facts = CityFacts { classes, names, has_object: &has_object, like: &like, with_events: scenario.is_some() };
         let (environment, mut texts) = (environment(), self.texts.iter());
         let of_scene = texts.next().and_then(|(name, text)| check_scene_in(text, name, &environment, &facts));
         let of_scenario = scenario.and(texts.next());
@@ -129,6 +131,20 @@ impl Documents {
             _ => bail!("a scene shows one package; import several sources into one: {}", self.shown),
         }
     }
+}
+
+/// Signs that an identifier begins or ends with as one that is not there, and how many such are compared.
+const SAME: usize = 4;
+const MOST_ALIKE: usize = 1000;
+
+/// What may be meant by an identifier that no object has, as the end of a sentence: of those that begin or end with the same
+/// signs, so that a million objects are no million comparisons.
+fn alike(table: &ObjectTable, id: &str) -> String {
+    let starts = |known: &str| known.chars().zip(id.chars()).take(SAME).all(|(a, b)| a == b);
+    let ends = |known: &str| known.chars().rev().zip(id.chars().rev()).take(SAME).all(|(a, b)| a == b);
+    let near = (0..table.rows()).map(|row| table.id(row));
+    let near = near.filter(|known| known.len().abs_diff(id.len()) <= 2 && (starts(known) || ends(known)));
+    did_you_mean(id, &near.take(MOST_ALIKE).collect::<Vec<_>>())
 }
 
 /// A scenario is told from a scene by its `scene` key: whoever lacks it is read as a scene.

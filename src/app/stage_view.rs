@@ -177,7 +177,7 @@ fn alarms(stage: &Stage) -> Vec<AlarmLine> {
     let by_value = by_value.map(|alarm| (alarm.since, stage.words_of_alarm(&alarm), alarm.rule.document.severity));
     let by_event = stage.state().alarms.values();
     let by_event = by_event.map(|alarm| (alarm.since, alarm.message.clone(), alarm.severity));
-    alarm_lines(by_value.chain(by_event).collect(), stage.troubles())
+    alarm_lines(by_value.chain(by_event).collect(), stage.troubles(), (stage.time(), stage.zone_s))
 }
 
 fn time_bar(stage: &mut Stage) -> Option<TimeBar> {

@@ -34,6 +34,23 @@ impl Default for CameraView {
     }
 }
 
+/// Where the eye is along an axis of the picture, so that corners (in axes of the picture, the last one into it) reach as far
+/// to one side of its middle as to the other, seen from so far behind.
+fn middle(corners: &[DVec3; 8], axis: usize, behind: f64) -> f64 {
+    let ends = |of: &dyn Fn(&DVec3) -> f64| {
+        let values = corners.iter().map(of);
+        values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)))
+    };
+    let (mut low, mut high) = ends(&|corner| corner[axis]);
+    // The farther the eye goes that way, the farther the other way everything seems: halved until nothing is left.
+    for _ in 0..64 {
+        let half = (low + high) * 0.5;
+        let (left, right) = ends(&|corner| (corner[axis] - half) / (corner.z + behind));
+        if left + right > 0.0 { low = half } else { high = half }
+    }
+    (low + high) * 0.5
+}
+
 impl CameraView {
     /// A view from `eye` towards `target`, both in the site frame, with the default lens.
     pub fn looking_at(eye_in_site: DVec3, target_in_site: DVec3) -> Self {
@@ -53,18 +70,19 @@ impl CameraView {
         let tan = (self.vertical_field_of_view_rad * 0.5).tan() * 0.94;
         let (low, high) = (bounds_in_site.min, bounds_in_site.max);
         let (right, up, forward) = (self.right_in_site(), self.up_in_site(), self.forward_in_site());
-        // Each corner keeps the eye, in axes of the picture, behind four planes: x and y are where opposite ones meet.
-        let (mut sides, mut heights) = ([f64::NEG_INFINITY; 2], [f64::NEG_INFINITY; 2]);
-        for i in 0..8 {
-            let pick = |bit: u32, a: f64, b: f64| if i >> bit & 1 == 0 { a } else { b };
+        let corners: [DVec3; 8] = std::array::from_fn(|i| {
+            let pick = |bit: usize, a: f64, b: f64| if i >> bit & 1 == 0 { a } else { b };
             let corner = DVec3::new(pick(0, low.x, high.x), pick(1, low.y, high.y), pick(2, low.z, high.z));
-            let (x, y, z) = (corner.dot(right), corner.dot(up), corner.dot(forward));
-            sides = [sides[0].max(x / (tan * aspect) - z), sides[1].max(-x / (tan * aspect) - z)];
-            heights = [heights[0].max(y / tan - z), heights[1].max(-y / tan - z)];
-        }
-        let (x, y) = ((sides[0] - sides[1]) * 0.5 * tan * aspect, (heights[0] - heights[1]) * 0.5 * tan);
-        let behind = ((sides[0] + sides[1]) * 0.5).max((heights[0] + heights[1]) * 0.5);
-        Self { place_in_site: right * x + up * y - forward * (behind + 20.0), ..*self }
+            DVec3::new(corner.dot(right), corner.dot(up), corner.dot(forward))
+        });
+        // Each corner keeps the eye behind four planes; where two opposite ones meet is as near as they let it.
+        let nearest = |axis: usize, tan: f64| {
+            let side = |sign: f64| corners.iter().map(|c| sign * c[axis] / tan - c.z).fold(f64::NEG_INFINITY, f64::max);
+            (side(1.0) + side(-1.0)) * 0.5
+        };
+        let behind = nearest(0, tan * aspect).max(nearest(1, tan)) + 20.0;
+        let (x, y) = (middle(&corners, 0, behind), middle(&corners, 1, behind));
+        Self { place_in_site: right * x + up * y - forward * behind, ..*self }
     }
 
     /// Unit vector into the picture, site axes.
@@ -228,17 +246,20 @@ mod tests {
             let view = CameraView { heading_rad: 0.6, pitch_rad: -0.4, ..CameraView::default() };
             let view = view.containing(Bounds { min, max }, 1.6);
             let tan = (view.vertical_field_of_view_rad * 0.5).tan();
-            let mut reach = [0.0_f64; 2];
+            let (mut reach, mut upper, mut lower) = ([0.0_f64; 2], 0.0_f64, 0.0_f64);
             for i in 0..8 {
                 let pick = |bit: u32, axis: usize| if i >> bit & 1 == 0 { min[axis] } else { max[axis] };
                 let arm = DVec3::new(pick(0, 0), pick(1, 1), pick(2, 2)) - view.place_in_site;
                 let depth = arm.dot(view.forward_in_site());
                 assert!(depth > 1.0);
                 reach[0] = reach[0].max(arm.dot(view.right_in_site()).abs() / (depth * tan * 1.6));
-                reach[1] = reach[1].max(arm.dot(view.up_in_site()).abs() / (depth * tan));
+                let y = arm.dot(view.up_in_site()) / (depth * tan);
+                reach[1] = reach[1].max(y.abs());
+                (upper, lower) = (upper.max(y), lower.min(y));
             }
             let most = reach[0].max(reach[1]);
             assert!(most < 1.0 && most > 0.4, "{reach:?}");
+            assert!((upper + lower).abs() < 1e-6, "as much above as below: {upper} {lower}");
         }
     }
 }

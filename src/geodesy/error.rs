@@ -5,7 +5,8 @@
 pub enum GeodesyError {
     /// The text names no CRS.
     #[error(
-        "'{text}' is no coordinate reference system; write EPSG:CODE, OGC:CRS84, GCJ02, BD09 or the name of a city CRS"
+        "'{text}' is no coordinate reference system; write {}, OGC:CRS84, GCJ02, BD09 or the name of a city CRS",
+        epsg(text)
     )]
     NotACrs {
         /// What was given.
@@ -57,4 +58,10 @@ pub enum GeodesyError {
         /// What is wrong with it.
         cause: String,
     },
+}
+
+/// How an EPSG code is written: that of a bare number, where that is what was given.
+fn epsg(text: &str) -> String {
+    let is_code = !text.is_empty() && text.len() <= 6 && text.bytes().all(|b| b.is_ascii_digit());
+    format!("EPSG:{}", if is_code { text } else { "CODE" })
 }

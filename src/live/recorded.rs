@@ -230,7 +230,7 @@ impl Reader<'_> {
         let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(without_mark(bytes));
         let header = reader.headers().map_err(|error| refuse(error.to_string()))?.clone();
         let column = |wanted: &str| header.iter().position(|title| title.trim() == wanted);
-        let need = |wanted: &str| column(wanted).ok_or_else(|| refuse(format!("there is no column '{wanted}'")));
+        let need = |wanted: &str| column(wanted).ok_or_else(|| refuse(no_column(wanted, &header)));
         let time_column = need(&self.document.time_column)?;
         let station_column = self.document.station_column.as_deref().map(need).transpose()?;
         let values: Vec<(usize, String)> =
@@ -314,6 +314,14 @@ fn to_degrees(document: &RecordingDocument, registry: &CrsRegistry) -> Result<Bo
     operation.map_err(|error| LiveError::Recording { cause: error.to_string(), file: document.name.clone() })
 }
 
+fn no_column(wanted: &str, header: &csv::StringRecord) -> String {
+    let titles: Vec<&str> = header.iter().map(str::trim).filter(|title| !title.is_empty()).collect();
+    match titles.is_empty() {
+        true => format!("there is no column '{wanted}', and no other"),
+        false => format!("there is no column '{wanted}'; there are {}", titles.join(", ")),
+    }
+}
+
 fn read_places(
     name: &str,
     bytes: &[u8],
@@ -327,7 +335,7 @@ fn read_places(
     let mut numbers = [0; 3];
     for (number, wanted) in numbers.iter_mut().zip(columns) {
         let at = header.iter().position(|title| title.trim() == wanted.as_str());
-        *number = at.ok_or_else(|| refuse(format!("there is no column '{wanted}'")))?;
+        *number = at.ok_or_else(|| refuse(no_column(wanted, &header)))?;
     }
     let mut places = BTreeMap::new();
     let mut record = csv::StringRecord::new();

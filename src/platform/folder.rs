@@ -1,7 +1,7 @@
 //! Folders: read as a byte source, written so that nothing half made is ever visible.
 
 use std::fs::{self, File};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::path::{Component, Path, PathBuf};
 
@@ -34,7 +34,7 @@ impl FolderSource {
 
 fn failed(error: &std::io::Error, name: &str) -> ByteSourceError {
     match error.kind() {
-        std::io::ErrorKind::NotFound => ByteSourceError::NotFound(name.to_owned()),
+        ErrorKind::NotFound => ByteSourceError::NotFound(name.to_owned()),
         _ => ByteSourceError::Failed { cause: error.to_string(), name: name.to_owned() },
     }
 }
@@ -86,7 +86,13 @@ impl AtomicFolder {
         fs::create_dir_all(parent).map_err(|e| refused(&e, parent))?;
         let beside = |end: &str| parent.join(format!(".{}.{end}", name.to_string_lossy()));
         let (partial, old, lock) = (beside("partial"), beside("old"), beside("lock"));
-        let file = File::create(&lock).map_err(|e| refused(&e, &target))?;
+        let file = File::create(&lock).map_err(|e| match e.kind() {
+            // The folder is there, but takes no files: one of the kernel's.
+            ErrorKind::NotFound => {
+                SinkError { cause: "no file can be made there".to_owned(), name: target.display().to_string() }
+            }
+            _ => refused(&e, &target),
+        })?;
         if file.try_lock().is_err() {
             let cause = "another run is writing it".to_owned();
             return Err(SinkError { cause, name: target.display().to_string() });

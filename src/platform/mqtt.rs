@@ -244,13 +244,18 @@ impl Worker {
             return;
         }
         let cause = format!("{}: {}", cause(error), self.url);
-        let delay = {
+        let (delay, is_news) = {
             let mut inner = self.shared.lock();
             let attempt = inner.status.failed_attempts;
             inner.status.failed_attempts = attempt.saturating_add(1);
-            self.back_off.delay(attempt, self.seed)
+            (self.back_off.delay(attempt, self.seed), attempt == 0 || inner.status.cause.as_ref() != Some(&cause))
         };
-        tracing::warn!(cause, retry_ms = delay.as_millis() as u64, "MQTT lost");
+        let retry_ms = delay.as_millis() as u64;
+        // A broker that is down for a night is told of once.
+        match is_news {
+            true => tracing::warn!(cause, retry_ms, "MQTT lost"),
+            false => tracing::debug!(cause, retry_ms, "MQTT lost"),
+        }
         self.shared.set(ConnectionState::Lost, Some(cause));
         let inner = self.shared.lock();
         let waited = self.shared.woken.wait_timeout_while(inner, delay, |inner| !inner.stopping);

@@ -15,8 +15,8 @@ use crate::scene::{
     StyleSheet,
 };
 
-/// Colour of what is closed to people and traffic.
-const CLOSED_COLOR: Color = [168, 44, 52, 255];
+/// Colour of what is closed to people and traffic: none that an alarm has.
+const CLOSED_COLOR: Color = [124, 72, 168, 255];
 
 /// Colour in which an object pulses that has an alarm.
 fn alarm_color(severity: Severity) -> Color {

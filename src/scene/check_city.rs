@@ -15,6 +15,10 @@ pub struct CityFacts<'c> {
     pub names: Vec<&'c str>,
     /// Whether an object has this identifier, in the city or by an edit.
     pub has_object: &'c dyn Fn(&str) -> bool,
+    /// Identifiers like one that no object has: what may be meant.
+    pub like: &'c dyn Fn(&str) -> String,
+    /// Whether what events set is among the names: a scene by itself knows nothing of the scenarios that play in it.
+    pub with_events: bool,
 }
 
 /// Everything wrong with a scene, also against the city that it shows; `None` where nothing is.
@@ -81,7 +85,7 @@ impl Checker<'_, '_, '_> {
 
     fn object(&mut self, id: &str, here: &Spot) {
         if !(self.city.has_object)(id) {
-            self.problems.add(here, format!("the city has no object '{id}'"));
+            self.problems.add(here, format!("the city has no object '{id}'{}", (self.city.like)(id)));
         }
     }
 
@@ -94,8 +98,13 @@ impl Checker<'_, '_, '_> {
     fn known<'n>(&mut self, names: impl Iterator<Item = &'n str>, more: &[&str], here: &Spot) {
         for name in names.filter(|name| !self.names.contains(name) && !more.contains(name)) {
             let hint = did_you_mean(name, &[&self.names[..], more].concat());
-            let text = format!("no object has an attribute '{name}', no binding and no event sets it{hint}");
-            self.problems.add(here, text);
+            self.problems.add(here, match self.city.with_events {
+                true => format!("no object has an attribute '{name}', no binding and no event sets it{hint}"),
+                false => format!(
+                    "no object has an attribute '{name}', and no binding sets it{hint}; where an event of a scenario does, \
+                     check the scenario"
+                ),
+            });
         }
     }
 

@@ -51,7 +51,7 @@ pub struct Label {
 /// | `Fresh` | the ramp's | none |
 /// | `Stale` | the ramp's | grey stripes |
 /// | `Missing` | [`MISSING_COLOR`] | none |
-/// | `OutOfRange` | the ramp's end | amber stripes, the other way |
+/// | `OutOfRange` | [`MISSING_COLOR`]: the end of a ramp would be a reading | amber stripes, the other way |
 /// | `Suspect` | the ramp's | amber dots |
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[repr(u8)]
@@ -357,7 +357,8 @@ impl EffectSheet {
         for effect in &self.0 {
             match effect {
                 CompiledEffect::Color(ramp) => {
-                    let fresh = if missing { ramp.missing } else { ramp.color(live) };
+                    let tells = !missing && live.freshness != Freshness::OutOfRange;
+                    let fresh = if tells { ramp.color(live) } else { ramp.missing };
                     style.color = Some(if live.freshness == Freshness::Stale { faded(fresh) } else { fresh });
                     style.freshness = live.freshness;
                 }
@@ -451,6 +452,7 @@ mod tests {
         assert_eq!(look(Freshness::Suspect).label.unwrap().text, "80kW suspect");
         assert!(fresh.pulse.is_some() && look(Freshness::Stale).pulse.is_none());
         assert_eq!(look(Freshness::Missing).color, Some(MISSING_COLOR));
+        assert_eq!(look(Freshness::OutOfRange).color, Some(MISSING_COLOR), "not that of the highest reading");
         let states =
             [Freshness::Fresh, Freshness::Stale, Freshness::Missing, Freshness::OutOfRange, Freshness::Suspect];
         let looks: std::collections::BTreeSet<_> = states.map(|s| (look(s).color, look(s).freshness as u8)).into();

@@ -183,6 +183,8 @@ fn every_bad_input_is_one_clear_line() {
         (&["import", "empty.geojson", "-o", "x.city"], &["empty.geojson"]),
         (&["import", "cut.geojson", "-o", "x.city"], &["cut.geojson"]),
         (&["import", "noise.city.json", "-o", "x.city"], &["noise.city.json"]),
+        (&["import", "town.geojson", "-o", "x.city", "--crs", "28992"], &["'28992' is no", "write EPSG:28992"]),
+        (&["import", "town.geojson", "-o", "/proc/x.city"], &["no file can be made there: ", "/proc/x.city"]),
         (&["import", "town.geojson", "-o", "x.city", "--crs", "EPSG:999999"], &["EPSG:999999", "[crs.NAME]"]),
         (&["query", "town.city", "--where", "heigth > 3"], &["heigth", "did you mean 'height'"]),
         (&["query", "town.city", "--where", "colour = 'red'"], &["'colour'; there are class, height, id,"]),

@@ -81,8 +81,8 @@ fn a_recording_keeps_its_gaps_and_counts_its_faults() {
 #[test]
 fn a_recording_that_cannot_be_read_is_refused() {
     for (files, expected) in [
-        (vec![("a.csv", "day,PM25_mean\n")], "there is no column 'date': a.csv"),
-        (vec![("a.csv", "")], "there is no column 'date': a.csv"),
+        (vec![("a.csv", "day,PM25_mean\n")], "there is no column 'date'; there are day, PM25_mean: a.csv"),
+        (vec![("a.csv", "")], "there is no column 'date', and no other: a.csv"),
         (
             vec![("a.csv", "date,PM25_mean\n2011-01-01,3\n")],
             "no file of the recording 'air' has the column 'NO2_mean': a.csv",

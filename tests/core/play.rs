@@ -152,7 +152,7 @@ fn check_finds_each_slip() {
         (
             "height > 3",
             "heigth > 3",
-            "no object has an attribute 'heigth', no binding and no event sets it (did you mean",
+            "no object has an attribute 'heigth', and no binding sets it (did you mean 'height'?); where an event of a scenario",
         ),
         ("height > 3", "floors > 3", "no object has an attribute 'floors'"),
         ("property = \"level\"\nabove", "property = \"lvel\"\nabove", "no binding sets 'lvel', and no indicator"),
@@ -179,6 +179,11 @@ fn check_finds_each_slip() {
             "{place} {told}: {stdout}"
         );
     }
+    // Far from the city a camera may be meant so.
+    fs::write(folder.join("far.toml"), base.replace("place = [121.001, 31.0, 900]", "place = [21.001, 31.0, 900]"))
+        .unwrap();
+    let stdout = success(folder, &["check", "far.toml"]);
+    assert!(stdout.contains("warning: camera 'top' stands at [21.001, 31], 100 degrees from the city"), "{stdout}");
     let unsafe_source = base.replace("topics =", "ca_file = \"nope.pem\"\ntopics =");
     fs::write(folder.join("wrong.toml"), unsafe_source).unwrap();
     let stdout = String::from_utf8_lossy(&veduta(folder, &["check", "wrong.toml"]).stdout).into_owned();
@@ -206,7 +211,7 @@ fn check_does_what_a_play_does_first() {
             "scene = \"twon.toml\"",
             "wrong.scenario.toml:2:9: no such package, scene or scenario",
         ),
-        ("object = \"a\"", "object = \"aa\"", "no object 'aa'"),
+        ("object = \"a\"", "object = \"aa\"", "no object 'aa' (did you mean 'a'?)"),
         ("value_columns = [\"level\"]", "value_columns = [\"lvl\"]", "has the column 'lvl'"),
         ("levels/*.csv", "lvels/*.csv", "lvels/*.csv"),
         ("name = \"box\"", "name = \"bx\"", "2 of its 2 streams are shown nowhere, no binding matches the stream"),

@@ -102,15 +102,14 @@ fn a_tour_flies_until_somebody_takes_the_camera() {
     wait("the first camera again", || changed(&second, &shot(), whole) > 0.5);
     // Whoever drags the city has it: it stays where it was dragged to.
     screen.xdotool(&["mousemove", "640", "360", "mousedown", "1", "mousemove", "500", "300", "mouseup", "1"]);
-    wait("a view that stands", || {
+    // The tour would be on its way every two seconds; tiles of the new view may still come for a while.
+    wait("a view that stands for eight seconds", || {
         let before = shot();
-        std::thread::sleep(Duration::from_secs(1));
-        changed(&before, &shot(), whole) < 0.001
+        (0..8).all(|_| {
+            std::thread::sleep(Duration::from_secs(1));
+            changed(&before, &shot(), whole) < 0.01
+        })
     });
-    let dragged = shot();
-    std::thread::sleep(Duration::from_secs(6));
-    let moved = changed(&dragged, &shot(), whole);
-    assert!(moved < 0.01, "nobody moves what somebody has dragged: {moved}");
 }
 
 /// No window manager here, as on a wall: the window makes itself as large as the screen.

@@ -106,7 +106,11 @@ fn written(inner: &Inner, picked: Option<&Pick>, before: &Overlay) -> Overlay {
     Overlay {
         panel: picked.filter(|_| inner.panel).map(|picked| panel_of(inner, picked)),
         indicators: indicator_cards(&document.panel.indicators, &about, &figures.collect::<Vec<_>>()),
-        alarms: alarm_lines(if document.panel.alarms { raised.collect() } else { Vec::new() }, down),
+        alarms: alarm_lines(
+            if document.panel.alarms { raised.collect() } else { Vec::new() },
+            down,
+            (mirror.now, document.zone_s),
+        ),
         message: mirror.staging.message.clone().or_else(|| inner.message.clone()),
         time_bar: play.map(|play| {
             let text = clock(play.time, document.zone_s);

@@ -14,9 +14,9 @@ use crate::app::runs::{ground_of, partly_on_ground, read};
 use crate::app::stage::{Stage, cameras_nowhere};
 use crate::formats::gltf_model::read_model;
 use crate::live::SourceIndex;
-use crate::package::City;
+use crate::package::{City, Manifest};
 use crate::scenario::{Appearance, CityEdits, CityLive, VariantCity, check_size};
-use crate::scene::{DocumentError, EditAction, ScenarioDocument, problem_at};
+use crate::scene::{CameraDocument, DocumentError, EditAction, ScenarioDocument, problem_at};
 
 /// The problems of a document, as far as they can be told: those of the text, then those against the city, then the rest.
 pub fn document(path: &Path) -> Result<Vec<Problem>> {
@@ -42,9 +42,33 @@ fn in_city(documents: &Documents, package: &Path) -> Result<Vec<Problem>> {
     let city = open_city(package)?;
     let mut problems: Vec<Problem> = documents.against(&city).iter().flat_map(told).collect();
     if problems.is_empty() {
+        problems.extend(far_cameras(documents, city.manifest()));
         problems.extend(before_the_first_step(documents, city)?);
     }
     Ok(problems)
+}
+
+/// Degrees around a city in which a camera may look at it.
+const NEAR_DEG: f64 = 1.0;
+
+/// Cameras that see nothing of the city, such as one whose longitude and latitude are swapped.
+fn far_cameras(documents: &Documents, manifest: &Manifest) -> Vec<Problem> {
+    let Some([west, south, east, north, _, _]) = manifest.extent else { return Vec::new() };
+    let beyond = |at: f64, low: f64, high: f64| (low - at).max(at - high).max(0.0);
+    let told = |camera: &CameraDocument| {
+        let [longitude, latitude, _] = camera.place.or(camera.target)?;
+        let far_deg = beyond(longitude, west, east).max(beyond(latitude, south, north));
+        let text = format!(
+            "camera '{}' stands at [{longitude}, {latitude}], {far_deg:.0} degrees from the city, which is around [{:.3}, {:.3}] \
+             (longitude, then latitude): {}",
+            camera.name,
+            (west + east) * 0.5,
+            (south + north) * 0.5,
+            documents.shown
+        );
+        (far_deg > NEAR_DEG).then(|| Problem::warning(text))
+    };
+    documents.scene.cameras.iter().filter_map(told).collect()
 }
 
 /// Everything that `play` (or, for a scene, `view`) does before its first step, but for what takes long and for

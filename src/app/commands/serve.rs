@@ -51,8 +51,11 @@ pub fn run(arguments: &ServeArgs) -> Result<ExitCode> {
     if let Some(certificate) = &certificate {
         service = service.with_certificate(certificate.config());
     }
-    if let Some(page) = page(arguments)? {
-        service = service.with_page(&page);
+    match page(arguments)? {
+        Some(page) => service = service.with_page(&page),
+        None => tracing::warn!(
+            "no viewer's page is here, only the API is served: build it with 'make web', or name it with --page"
+        ),
     }
     stages.apply(scenes, service.live())?;
     serve_pictures::start(stages.clone(), service.live())?;

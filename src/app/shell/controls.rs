@@ -66,6 +66,21 @@ fn zoomed(view: &CameraView, ray_in_site: glam::DVec3, nearer: f64) -> CameraVie
     CameraView { place_in_site: target + (view.place_in_site - target) * nearer, ..*view }
 }
 
+/// Where turning leaves the eye at least, over the level of the city's foot, metres.
+const LOWEST_EYE_M: f64 = 2.0;
+/// From so little below the horizon on the ground in the middle of the picture is too far to turn about, radians.
+const FAR_PITCH_RAD: f64 = -0.05;
+
+/// The view turned about what is in the middle of the picture: the city, or the eye itself where that is the sky, or where it
+/// would come under the ground.
+fn turned(view: &CameraView, heading_step_rad: f64, pitch_step_rad: f64) -> CameraView {
+    let about = |center: glam::DVec3| view.orbited(center, heading_step_rad, pitch_step_rad);
+    let around = about(pivot(view, view.forward_in_site()));
+    let (before_m, after_m) = (view.place_in_site.z, around.place_in_site.z);
+    let too_low = after_m < LOWEST_EYE_M && after_m < before_m;
+    if too_low || view.pitch_rad > FAR_PITCH_RAD { about(view.place_in_site) } else { around }
+}
+
 fn turn_and_pan(
     buttons: Res<ButtonInput<MouseButton>>,
     motion: Res<AccumulatedMouseMotion>,
@@ -81,7 +96,7 @@ fn turn_and_pan(
     commands.entity(entity).remove::<Flight>();
     let view = camera.view;
     camera.view = if buttons.pressed(MouseButton::Right) {
-        view.orbited(pivot(&view, view.forward_in_site()), moved.x * 3.0, -moved.y * 3.0)
+        turned(&view, moved.x * 3.0, -moved.y * 3.0)
     } else {
         dragged(&view, moved)
     };
@@ -107,9 +122,9 @@ fn held_keys(
     let axis = |less: Key, more: Key| f64::from(i8::from(keys.pressed(more)) - i8::from(keys.pressed(less)));
     // As if the city were dragged: to go east it goes west.
     let moved = glam::DVec2::new(axis(Key::KeyD, Key::KeyA), axis(Key::KeyS, Key::KeyW));
-    let (turned, tilted) = (axis(Key::KeyQ, Key::KeyE), axis(Key::KeyR, Key::KeyF));
+    let (around, tilted) = (axis(Key::KeyQ, Key::KeyE), axis(Key::KeyR, Key::KeyF));
     let nearer = axis(Key::KeyO, Key::KeyI);
-    if moved == glam::DVec2::ZERO && [turned, tilted, nearer].iter().all(|by| *by == 0.0) {
+    if moved == glam::DVec2::ZERO && [around, tilted, nearer].iter().all(|by| *by == 0.0) {
         return;
     }
     commands.entity(entity).remove::<Flight>();
@@ -117,8 +132,7 @@ fn held_keys(
     let dt = time.delta_secs_f64().min(0.2);
     let view = dragged(&camera.view, moved * (KEY_MOVE * dt));
     let view = zoomed(&view, view.forward_in_site(), KEY_NEARER.powf(nearer * dt));
-    let center = pivot(&view, view.forward_in_site());
-    camera.view = view.orbited(center, turned * KEY_TURN_RAD * dt, tilted * KEY_TURN_RAD * 0.6 * dt);
+    camera.view = turned(&view, around * KEY_TURN_RAD * dt, tilted * KEY_TURN_RAD * 0.6 * dt);
 }
 
 fn fingers(
@@ -150,8 +164,7 @@ fn pinched(window: &Window, view: &CameraView, one: &Touch, two: &Touch) -> Came
     let middle = (one.position() + two.position()) * 0.5;
     let moved = (one.delta() + two.delta()).as_dvec2() * 0.5 / f64::from(window.height());
     let view = zoomed(view, ray_at(window, view, middle), nearer);
-    let center = pivot(&view, view.forward_in_site());
-    view.orbited(center, -f64::from(before.angle_to(now)), -moved.y * 3.0)
+    turned(&view, -f64::from(before.angle_to(now)), -moved.y * 3.0)
 }
 
 fn zoom(

@@ -121,17 +121,25 @@ pub fn grave(severity: scene::Severity) -> Severity {
 }
 
 /// Raised alarms (since when, words, severity), the newest first, under a line for each connection that is down: what it
-/// brought is old.
-pub fn alarm_lines(mut raised: Vec<(Timestamp, String, scene::Severity)>, down: Vec<String>) -> Vec<AlarmLine> {
+/// brought is old. `clocks` is what they show now, and seconds that they are ahead of UTC.
+pub fn alarm_lines(
+    mut raised: Vec<(Timestamp, String, scene::Severity)>,
+    down: Vec<String>,
+    clocks: (Timestamp, i32),
+) -> Vec<AlarmLine> {
     raised.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
-    let lines = raised.into_iter().map(|(_, text, severity)| AlarmLine { text, severity: grave(severity) });
-    let down = down.into_iter().map(|text| AlarmLine { text, severity: Severity::Unknown });
+    let lines = raised.into_iter().map(|(time, text, severity)| AlarmLine {
+        since: since(time, clocks),
+        text,
+        severity: grave(severity),
+    });
+    let plain = |text: String| AlarmLine { since: String::new(), text, severity: Severity::Unknown };
+    let down = down.into_iter().map(plain);
     let mut shown: Vec<AlarmLine> = down.chain(lines).collect();
     if shown.len() > MOST_ALARMS {
         let more = shown.len() + 1 - MOST_ALARMS;
         shown.truncate(MOST_ALARMS - 1);
-        let text = format!("另有 {more} 项告警 {more} more alarms");
-        shown.push(AlarmLine { text, severity: Severity::Unknown });
+        shown.push(plain(format!("另有 {more} 项告警 {more} more alarms")));
     }
     shown
 }
@@ -141,6 +149,13 @@ pub fn time_bar(text: String, time: Timestamp, [start, end]: [Timestamp; 2], spe
     let fraction = time.seconds_since(start) / end.seconds_since(start);
     let pace = speed.map_or_else(|| "paused".to_owned(), |speed| format!("{speed}x"));
     TimeBar { text, fraction: fraction as f32, pace, playing: speed.is_some() }
+}
+
+/// Hours and minutes by the city's clocks; with month and day where that was not today.
+fn since(time: Timestamp, (now, zone_s): (Timestamp, i32)) -> String {
+    let [then, now] = [time, now].map(|time| clock(time, zone_s));
+    let part = if then.get(..10) == now.get(..10) { 11..16 } else { 5..16 };
+    then.get(part).unwrap_or_default().to_owned()
 }
 
 /// Date, time and offset of clocks that are ahead of UTC by so many seconds.

@@ -39,7 +39,7 @@ impl ObjectFlags {
     pub const GLOWS: Self = Self(128);
     /// Water seen from above: ripples, sky and sun in it.
     pub const WATER: Self = Self(256);
-    /// Bare ground: patches of lighter and darker earth.
+    /// Bare ground. With a seed, patches of lighter and darker earth: terrain is, the plain under a city is of one colour.
     pub const GROUND: Self = Self(512);
     /// The source doubts its live value: dotted in a warning colour.
     pub const SUSPECT: Self = Self(1024);

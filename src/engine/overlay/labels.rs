@@ -18,10 +18,18 @@ pub(super) struct LabelNode {
     width: f32,
     /// Its place in the list: those before it come first.
     order: usize,
+    /// What leads from its plate down to its place.
+    stem: Entity,
 }
+
+#[derive(Component)]
+pub(super) struct Stem;
 
 const LABEL_STEM_PX: f32 = 16.0;
 const LABEL_HEIGHT_PX: f32 = 25.0;
+/// By how much a label is raised over others, and how often at most.
+const LABEL_STEP_PX: f32 = 29.0;
+const MOST_STEPS: u32 = 3;
 /// Width of the invisible box in which a label's plate is centred.
 const LABEL_BOX_PX: f32 = 360.0;
 
@@ -37,24 +45,30 @@ impl Words {
             ..default()
         };
         let width = 22.0 + written_width(&label.text) + written_width(&label.value);
-        screen.spawn((at, LabelNode { place_in_site: label.place_in_site, width, order })).with_children(|column| {
-            let plate = Node {
-                padding: UiRect::axes(px(8), px(3)),
-                column_gap: px(6),
-                border_radius: BorderRadius::all(px(5)),
-                ..default()
-            };
-            column.spawn((plate, BackgroundColor(GLASS))).with_children(|plate| {
-                self.line(plate, &label.text, 13.0, INK);
-                if !label.value.is_empty() {
-                    self.line(plate, &label.value, 13.0, label.severity.color());
-                }
-            });
-            column.spawn((
-                Node { width: px(1.5), height: px(LABEL_STEM_PX), ..default() },
-                BackgroundColor(label.severity.color()),
-            ));
-        });
+        let stem = (
+            Stem,
+            Node { width: px(1.5), height: px(LABEL_STEM_PX), ..default() },
+            BackgroundColor(label.severity.color()),
+        );
+        let stem = screen.commands_mut().spawn(stem).id();
+        let node = LabelNode { place_in_site: label.place_in_site, width, order, stem };
+        screen
+            .spawn((at, node))
+            .with_children(|column| {
+                let plate = Node {
+                    padding: UiRect::axes(px(8), px(3)),
+                    column_gap: px(6),
+                    border_radius: BorderRadius::all(px(5)),
+                    ..default()
+                };
+                column.spawn((plate, BackgroundColor(GLASS))).with_children(|plate| {
+                    self.line(plate, &label.text, 13.0, INK);
+                    if !label.value.is_empty() {
+                        self.line(plate, &label.value, 13.0, label.severity.color());
+                    }
+                });
+            })
+            .add_child(stem);
     }
 }
 
@@ -77,13 +91,15 @@ pub(super) fn find_panels(
     places.0.extend(panels.iter().map(rect));
 }
 
-/// Labels are projected in double precision, hidden behind the camera, and left out where the picture would cut them, or where one that comes before them in
-/// the list, or a panel (where it stood in the last frame), stands in their way.
+/// Labels are projected in double precision, hidden behind the camera, and left out where the picture would cut them. Where one
+/// that comes before them in the list, or a panel (where it stood in the last frame), stands in their way, they are raised over
+/// it by a longer stem, or left out where that would be too long.
 pub(super) fn place(
     cameras: Query<(&SiteCamera, &Camera)>,
     scale: Res<UiScale>,
     panels: Res<PanelPlaces>,
     mut labels: Query<(&LabelNode, &mut Node)>,
+    mut stems: Query<&mut Node, (With<Stem>, Without<LabelNode>)>,
 ) {
     let Some((camera, target)) = cameras.iter().next() else { return };
     let Some(size) = target.logical_target_size().map(|size| size / scale.0) else { return };
@@ -99,12 +115,19 @@ pub(super) fn place(
         let center = (f64::from(size.x) + x) as f32 * 0.5;
         let top = (f64::from(size.y) - y) as f32 * 0.5 - LABEL_STEM_PX - LABEL_HEIGHT_PX;
         let plate = Rect::new(center - label.width * 0.5, top, center + label.width * 0.5, top + LABEL_HEIGHT_PX);
-        let whole = plate.min.x > 2.0 && plate.max.x < size.x - 2.0 && top > 2.0;
-        let free = depth > 1.0 && whole && taken.iter().all(|other| other.intersect(plate).is_empty());
-        if free {
-            taken.push(plate);
+        let room = Rect::new(2.0, 2.0, size.x - 2.0, f32::INFINITY);
+        let raised = (depth > 1.0).then(|| raised(plate, room, &taken)).flatten();
+        let top = top - raised.unwrap_or_default();
+        let stem_px = LABEL_STEM_PX + raised.unwrap_or_default();
+        if let Ok(mut stem) = stems.get_mut(label.stem)
+            && stem.height != px(stem_px)
+        {
+            stem.height = px(stem_px);
         }
-        let shown = if free { Display::Flex } else { Display::None };
+        let shown = if raised.is_some() { Display::Flex } else { Display::None };
+        if let Some(raised) = raised {
+            taken.push(Rect { min: plate.min - raised * Vec2::Y, max: plate.max - raised * Vec2::Y });
+        }
         let (left, top) = (px(center - LABEL_BOX_PX * 0.5), px(top));
         if node.display != shown || node.left != left || node.top != top {
             (node.display, node.left, node.top) = (shown, left, top);
@@ -112,9 +135,31 @@ pub(super) fn place(
     }
 }
 
+/// By how many pixels a plate must be raised so that it stands in the room and on nothing that is taken; `None` where none of
+/// the few steps is enough.
+fn raised(plate: Rect, room: Rect, taken: &[Rect]) -> Option<f32> {
+    let at = |raised: f32| Rect { min: plate.min - raised * Vec2::Y, max: plate.max - raised * Vec2::Y };
+    let stands = |plate: Rect| {
+        let whole = room.contains(plate.min) && room.contains(plate.max);
+        whole && taken.iter().all(|other| other.intersect(plate).is_empty())
+    };
+    (0..=MOST_STEPS).map(|step| step as f32 * LABEL_STEP_PX).find(|raised| stands(at(*raised)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_label_goes_over_another_and_not_out_of_the_picture() {
+        let room = Rect::new(2.0, 2.0, 1000.0, f32::INFINITY);
+        let plate = Rect::new(100.0, 70.0, 200.0, 95.0);
+        let other = Rect::new(150.0, 80.0, 250.0, 105.0);
+        assert_eq!(raised(plate, room, &[]), Some(0.0));
+        assert_eq!(raised(plate, room, &[other]), Some(LABEL_STEP_PX));
+        let wall = Rect::new(0.0, 0.0, 1000.0, 80.0);
+        assert_eq!(raised(plate, room, &[wall]), None, "there is none of it over the picture");
+    }
 
     #[test]
     fn chinese_words_are_wider() {

@@ -73,6 +73,8 @@ pub struct IndicatorCard {
 /// One alarm.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AlarmLine {
+    /// Since when, in words; empty where nobody knows.
+    pub since: String,
     /// What happened and where.
     pub text: String,
     /// How grave.
@@ -115,7 +117,7 @@ impl Overlay {
         let cards = self.indicators.iter().flat_map(|card| [&card.name, &card.value, &card.unit]);
         let labels = self.labels.iter().flat_map(|label| [&label.text, &label.value]);
         let others = self.message.iter().chain([&self.attribution]);
-        let alarms = self.alarms.iter().map(|alarm| &alarm.text);
+        let alarms = self.alarms.iter().flat_map(|alarm| [&alarm.since, &alarm.text]);
         panel.chain(cards).chain(labels).chain(others).chain(alarms).map(String::as_str)
     }
 }

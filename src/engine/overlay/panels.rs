@@ -74,7 +74,7 @@ impl Words {
             }
             for (name, value) in &panel.rows {
                 card.spawn(row.clone()).with_children(|row| {
-                    let column = Node { width: percent(42), flex_shrink: 0.0, ..default() };
+                    let column = Node { width: percent(46), flex_shrink: 0.0, ..default() };
                     let breaks = TextLayout::linebreak(LineBreak::WordOrCharacter);
                     row.spawn((self.text(name, 12.5, FAINT), breaks, column));
                     self.broken(row, value, 12.5, INK, Justify::Right);
@@ -119,6 +119,10 @@ impl Words {
                         ..default()
                     };
                     row.spawn((dot, BackgroundColor(alarm.severity.color())));
+                    if !alarm.since.is_empty() {
+                        let apart = Node { flex_shrink: 0.0, ..default() };
+                        row.spawn((self.text(&alarm.since, 13.0, FAINT), apart));
+                    }
                     self.line(row, &alarm.text, 13.0, INK);
                 });
             }

@@ -88,7 +88,8 @@ fn decoded_part(
             let base_m = feet.get(feature).copied().unwrap_or(0.0);
             if ground.is_some() {
                 let flags = if drape.is_none() { ObjectFlags::GROUND } else { ObjectFlags::default() };
-                return ObjectLook { color: [255, 255, 255, 0], flags, base_m: base_m - 100.0, ..Default::default() };
+                let color = [255, 255, 255, 0];
+                return ObjectLook { color, flags, base_m: base_m - 100.0, seed: 1, ..Default::default() };
             }
             let mut look = look_of(features, feature, row, base_m);
             if drape.is_some() {
