@@ -60,8 +60,10 @@ fn a_picked_building_with_its_attributes() {
             card("Harbour level", "2.31", "m", Severity::Critical),
         ];
         overlay.alarms = vec![
-            AlarmLine { text: "港区水位高于 2.2 m".into(), severity: Severity::Critical },
-            AlarmLine { text: "変電所 3 · 負荷 91 %".into(), severity: Severity::Warning },
+            AlarmLine { since: "14:05".into(), text: "港区水位高于 2.2 m".into(), severity: Severity::Critical },
+            AlarmLine {
+                since: "06-10 09:30".into(), text: "変電所 3 · 負荷 91 %".into(), severity: Severity::Warning
+            },
         ];
         overlay.time_bar =
             Some(TimeBar { text: "2026-06-10 15:30".into(), fraction: 0.65, pace: "60x".into(), playing: true });
