@@ -166,8 +166,8 @@ fn fragment(in: Varyings) -> @location(0) vec4<f32> {
     color = air::haze(env, color, ray);
     if (flags & looks::HIGHLIGHT) != 0u {
         let rim = pow(1.0 - clamp(-dot(direction, normal), 0.0, 1.0), 2.0);
-        let mark = looks::SELECTED * (0.55 + 0.6 * dot(color, vec3(0.33)));
-        color = mix(color, mark + vec3(0.08, 0.56, 0.8) * rim, looks::highlight(flags, in.clip.xy));
+        let mark = looks::SELECTED * (0.55 + 0.6 * min(dot(color, vec3(0.33)), 0.8));
+        color = mix(color, mark + vec3(0.05, 0.35, 0.5) * rim, looks::highlight(flags, in.clip.xy));
     }
     return air::finish(color, in.clip.xy);
 }

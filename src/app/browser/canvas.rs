@@ -1,6 +1,6 @@
 //! The canvas of a page: the device that draws on it, when the picture is in it, and how the picture is stored there.
 //!
-//! With WebGL 2 a card that is slow at every pixel draws pictures that are encoded (sRGB) by the programs that draw them
+//! A card that is slow at every pixel draws pictures that are encoded (sRGB) by the programs that draw them
 //! ([`Quality::encoded`](crate::engine::Quality)), straight into the canvas: Bevy would draw into a picture of its own and
 //! copy that, and decode and encode every pixel at each copy. So the canvas is configured once more after Bevy has done so,
 //! with a texture that does not encode; cameras put nothing out by themselves, which spares Bevy its pictures and passes; and

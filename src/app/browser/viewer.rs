@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use bevy::pbr::PbrPlugin;
 use bevy::prelude::*;
+use bevy::render::batching::gpu_preprocessing::{GpuPreprocessingMode, GpuPreprocessingSupport};
 use bevy::render::settings::{RenderCreation, RenderResources};
-use bevy::render::{RenderApp, RenderPlugin};
+use bevy::render::{RenderApp, RenderPlugin, RenderStartup, init_gpu_resource};
 use js_sys::Function;
 use serde::Deserialize;
 use wasm_bindgen::prelude::*;
@@ -198,8 +199,7 @@ pub async fn mount(
     let viewer = Viewer { mailbox: mailbox.clone(), viewed: viewed.clone() };
     let (device, surface) = canvas::open(&selector).await.map_err(|error| JsError::new(&error))?;
     let quality = Quality::of(if WEBGPU { Tier::WebGpu } else { Tier::WebGl2 }, options.software);
-    // With WebGPU nothing that is drawn straight into the canvas is seen: Bevy's own way there.
-    let quality = Quality { encoded: quality.plain && !WEBGPU, ..quality };
+    let quality = Quality { encoded: quality.plain, ..quality };
     let mut app = engine(selector, device, quality);
     if quality.encoded {
         draw_directly(&mut app, surface);
@@ -214,10 +214,21 @@ fn engine(canvas: String, device: RenderResources, quality: Quality) -> App {
     let window = WindowPlugin { primary_window: Some(window), ..default() };
     let render = RenderPlugin { render_creation: RenderCreation::Manual(device), ..default() };
     let mut app = App::new();
-    // A few dozen parts are brought into order faster than a card is asked to, and WebGL 2 cannot be asked.
-    let parts = PbrPlugin { use_gpu_instance_buffer_builder: WEBGPU, ..default() };
+    // A few dozen parts are brought into order faster than a card that is really the processor is asked to, and WebGL 2 cannot
+    // be asked.
+    let by_card = WEBGPU && !quality.plain;
+    let parts = PbrPlugin { use_gpu_instance_buffer_builder: by_card, ..default() };
     app.insert_resource(quality).add_plugins(DefaultPlugins.set(window).set(render).set(parts));
+    if !by_card {
+        let known = init_gpu_resource::<GpuPreprocessingSupport>;
+        app.sub_app_mut(RenderApp).add_systems(RenderStartup, ask_nothing.after(known));
+    }
     app
+}
+
+/// Phases are laid out by what the card could be asked to do, also where it is not asked: its parts would be drawn nowhere.
+fn ask_nothing(mut support: ResMut<GpuPreprocessingSupport>) {
+    support.max_supported_mode = GpuPreprocessingMode::None;
 }
 
 fn start(mut app: App, stream: CityStream, options: &Options, viewer: Viewer, listener: Listener) {
