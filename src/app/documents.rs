@@ -10,7 +10,7 @@ use crate::import::demo::{DemoCity, DemoSize};
 use crate::package::{City, Manifest, ObjectTable};
 use crate::scene::{
     CityDocument, CityFacts, DocumentError, Environment, EventAction, ScenarioDocument, SceneDocument,
-    check_scenario_in, check_scene_in, problem_at, read_scenario, read_scene,
+    check_scenario_in, check_scene_in, problem_at, read_partly, read_scenario, read_scene,
 };
 
 /// A scene, perhaps with a scenario, and where their files lie.
@@ -42,6 +42,11 @@ impl Documents {
         if path.is_dir() {
             bail!("no city package is there: {shown}");
         }
+        if path.is_file() && path.extension().is_none_or(|extension| extension != "toml") {
+            bail!(
+                "no city package, scene or scenario (scenes end with .toml; 'veduta import' makes a package of sources): {shown}"
+            );
+        }
         let text = read_text(path)?;
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
         if !is_scenario(&text) {
@@ -72,6 +77,23 @@ impl Documents {
         let scene_folder = scene_path.parent().unwrap_or(Path::new("")).to_owned();
         let texts = vec![(scene_name, scene_text), (shown.clone(), text)];
         Ok(Self { scene, scene_folder, scenario, scenario_folder: folder, shown, texts })
+    }
+
+    /// What can be read of documents with mistakes in them, for whoever looks for more of them.
+    pub fn open_partly(path: &Path) -> Option<Self> {
+        let (shown, text) = (path.display().to_string(), read_text(path).ok()?);
+        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+        if !is_scenario(&text) {
+            let scene = read_partly(&text, &environment())?;
+            return Some(Self { scene, scene_folder: folder, texts: vec![(shown, text)], ..Self::default() });
+        }
+        let scene_path = folder.join(written_base(&text)?);
+        let scene_text = read_text(&scene_path).ok()?;
+        let scene = read_partly(&scene_text, &environment())?;
+        let scenario = Some(read_partly(&text, &environment())?);
+        let scene_folder = scene_path.parent().unwrap_or(Path::new("")).to_owned();
+        let texts = vec![(scene_path.display().to_string(), scene_text), (shown, text)];
+        Some(Self { scene, scene_folder, scenario, texts, ..Self::default() })
     }
 
     /// The scene and the scenario of the demo city, which are part of the program.

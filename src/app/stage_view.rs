@@ -91,7 +91,9 @@ pub fn show_stage(world: &mut World) {
     let labels = view.filter(|view| changed || has_moved(shown.view.as_ref(), view)).map(|view| {
         shown.view = Some(view);
         let words = shown.labels.words(&stage, &view);
-        words.into_iter().map(|words| label(&stage, words)).collect::<Vec<_>>()
+        let selected = shown.selected.and_then(|row| selected_label(&stage, row, &words));
+        let others = words.into_iter().filter(|words| Some(words.row) != shown.selected);
+        selected.into_iter().chain(others.map(|words| label(&stage, words))).collect::<Vec<_>>()
     });
     let anew = changed || shown.time != Some(time);
     shown.time = Some(time);
@@ -142,6 +144,16 @@ fn sun_time(stage: &Stage) -> Option<Timestamp> {
 fn label(stage: &Stage, words: super::labels::Words) -> Label {
     let severity = stage.live().alarms().worst(words.row).map_or(Severity::Good, grave);
     Label { place_in_site: words.place_in_site, text: words.text, value: String::new(), severity }
+}
+
+/// What stands over the selected object, which may be behind others: what it says anyhow, or what it is called.
+fn selected_label(stage: &Stage, row: u32, words: &[super::labels::Words]) -> Option<Label> {
+    let bounds = stage.objects.bounds(row);
+    let said = words.iter().find(|words| words.row == row).map(|words| words.text.clone());
+    let name = || stage.objects.attribute(row, "name").text().map(str::to_owned);
+    let text = said.or_else(name).unwrap_or_else(|| stage.objects.id(row).to_owned());
+    let place_in_site = bounds.center().with_z(bounds.max.z);
+    (!bounds.is_empty()).then(|| Label { place_in_site, text, value: String::new(), severity: Severity::Plain })
 }
 
 /// Everything that is written over the picture, but the picked object and the labels.
@@ -226,7 +238,10 @@ pub fn select(world: &mut World, stage: &Stage, row: Option<u32>) {
     let layer = row.map(|row| (row, highlight)).into_iter().collect();
     world.resource_mut::<ObjectChanges>().set_layer("pick", layer);
     world.resource_mut::<Overlay>().panel = row.map(|row| panel_of(stage, row));
-    world.resource_mut::<Shown>().selected = row;
+    let mut shown = world.resource_mut::<Shown>();
+    shown.selected = row;
+    // The labels are to be written anew.
+    shown.view = None;
 }
 
 fn panel_of(stage: &Stage, row: u32) -> ObjectPanel {

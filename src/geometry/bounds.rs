@@ -1,6 +1,6 @@
 //! Axis-aligned boxes.
 
-use glam::DVec3;
+use glam::{DVec2, DVec3};
 use serde::{Deserialize, Serialize};
 
 /// An axis-aligned box in the site frame, metres. Empty until the first point is added.
@@ -54,6 +54,11 @@ impl Bounds {
     /// Whether `point` is inside or on the border.
     pub fn contains(self, point: DVec3) -> bool {
         self.min.cmple(point).all() && point.cmple(self.max).all()
+    }
+
+    /// Distance in plan from `point` to the nearest point of the box, 0 inside, metres.
+    pub fn distance_in_plan(self, point: DVec2) -> f64 {
+        point.distance(point.clamp(self.min.truncate(), self.max.truncate()))
     }
 
     /// Distance from `point` to the nearest point of the box, 0 inside, metres.

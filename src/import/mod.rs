@@ -18,7 +18,7 @@ pub mod terrain;
 pub mod tiler;
 
 pub use diagnostic::{Diagnostic, EXAMPLES, Place, Severity, SourceReport, Tally};
-pub use placement::{Placement, anchor};
+pub use placement::{Placement, UNUSABLE_FOOTPRINT, anchor};
 pub use recipe::{Recipe, RecipeError, RecipeSource, city_crs, read_recipe};
 pub use source::{
     Gathered, HeightsAbove, ImportOptions, Importer, MemoryFiles, ObjectSink, SourceFiles, SourceForm, SourceFrame,

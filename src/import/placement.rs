@@ -16,6 +16,9 @@ use crate::geometry::{Bounds, HeightGrid, Prism, Shape, Surface, parallel, repai
 /// Objects converted at one time by one thread: enough that finding the operation does not count.
 const OBJECTS_AT_ONCE: usize = 4096;
 
+/// Code of outlines that are no areas.
+pub const UNUSABLE_FOOTPRINT: &str = "footprint-unusable";
+
 /// Where objects are placed.
 #[derive(Debug, Clone)]
 pub struct Placement<'a> {
@@ -271,7 +274,7 @@ impl ShapeMaker<'_> {
             }
             Ok(_) => vec![Prism { rings: turned(rings), extrusion }],
             Err(error) => {
-                self.problems.push((Severity::Error, "footprint-unusable", error.to_string()));
+                self.problems.push((Severity::Error, UNUSABLE_FOOTPRINT, error.to_string()));
                 Vec::new()
             }
         }

@@ -63,8 +63,8 @@ enum Target {
 pub(super) struct Resolution {
     /// Every binding that matches and finds its object, in the order of the scene.
     pub targets: Vec<(u32, u16, u16)>,
-    /// A binding matches, but the stream has not said yet where it is.
-    pub needs_place: bool,
+    /// Where a binding that matches leads depends on where the stream says that it is.
+    pub by_place: bool,
     /// Why it sets nothing, where it does not: what the last binding that matches lacks.
     pub why: FaultKind,
 }
@@ -146,7 +146,7 @@ impl Bindings {
         place: Option<Geodetic>,
         directory: &dyn ObjectDirectory,
     ) -> Resolution {
-        let mut resolution = Resolution { targets: Vec::new(), needs_place: false, why: FaultKind::NoBinding };
+        let mut resolution = Resolution { targets: Vec::new(), by_place: false, why: FaultKind::NoBinding };
         for (number, binding) in self.bindings.iter().enumerate() {
             if binding.source.is_some_and(|only| only != source) {
                 continue;
@@ -157,13 +157,13 @@ impl Bindings {
                     .fill(|name| captures.iter().find(|(n, _)| *n == name).map(|(_, value)| *value))
                     .and_then(|id| directory.row_of(&id))
                     .ok_or(FaultKind::NoObject),
-                Target::Nearest { class, within_m, at } => match at.or(place) {
-                    Some(place) => directory.nearest(class, place, *within_m).ok_or(FaultKind::TooFar),
-                    None => {
-                        resolution.needs_place = true;
-                        Err(FaultKind::NoPlace)
+                Target::Nearest { class, within_m, at } => {
+                    resolution.by_place |= at.is_none();
+                    match at.or(place) {
+                        Some(place) => directory.nearest(class, place, *within_m).ok_or(FaultKind::TooFar),
+                        None => Err(FaultKind::NoPlace),
                     }
-                },
+                }
             };
             match row {
                 Ok(row) => resolution.targets.push((row, binding.property, number as u16)),

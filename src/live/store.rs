@@ -30,12 +30,12 @@ pub enum ValueState {
     /// Bound, but never seen.
     #[default]
     Missing,
-    /// Older than the binding's `stale_after_s`.
-    Stale,
     /// The sender doubts it.
     Suspect,
     /// Outside of the binding's `range`.
     OutOfRange,
+    /// Older than the binding's `stale_after_s`. What was no good reading is none either when it is old.
+    Stale,
     /// Good.
     Fresh,
 }
@@ -148,9 +148,27 @@ struct Slot {
 struct Stream {
     start: u32,
     count: u32,
-    needs_place: bool,
+    /// A binding looks for what is nearest to where the stream says that it is.
+    by_place: bool,
+    /// Where it was when it was resolved.
+    place: Option<Geodetic>,
     /// Why it leads nowhere, where it does.
     why: FaultKind,
+}
+
+impl Stream {
+    /// Whether it may lead elsewhere from a place on that it says now.
+    fn has_moved(&self, place: Option<Geodetic>) -> bool {
+        self.by_place && place.is_some_and(|place| self.place.is_none_or(|before| plan_distance_m(before, place) > 1.0))
+    }
+}
+
+/// Metres between two places that are near to each other.
+fn plan_distance_m(a: Geodetic, b: Geodetic) -> f64 {
+    const EARTH_RADIUS_M: f64 = 6_371_009.0;
+    let north = a.latitude_rad - b.latitude_rad;
+    let east = (a.longitude_rad - b.longitude_rad) * a.latitude_rad.cos();
+    north.hypot(east) * EARTH_RADIUS_M
 }
 
 /// The latest values of a city. A slot is one property of one object; several streams may lead to one slot, then the
@@ -337,8 +355,8 @@ impl LiveCity {
         }
     }
 
-    /// The number of a stream and where it leads; resolved once (again when its place becomes known). Why not, where it
-    /// cannot be remembered.
+    /// The number of a stream and where it leads; resolved once, and again when its place becomes known or another one. Why
+    /// not, where it cannot be remembered.
     fn stream(
         &mut self,
         source: SourceIndex,
@@ -354,18 +372,20 @@ impl LiveCity {
         let known = self.numbers.get(usize::from(source.0)).and_then(|numbers| numbers.get(name).copied());
         if let Some(number) = known {
             let stream = *self.streams.get(number as usize).ok_or(too_many)?;
-            if !(stream.needs_place && place.is_some()) {
+            if !stream.has_moved(place) {
                 return Ok((number, stream));
             }
         } else if self.streams.len() >= MOST_STREAMS {
             return Err(too_many);
         }
-        let stream = self.resolve(source, name, place, directory);
         let number = known.unwrap_or(self.streams.len() as u32);
-        match self.streams.get_mut(number as usize) {
-            Some(old) => {
-                self.unbound_streams -= usize::from(old.count == 0 && stream.count > 0);
-                *old = stream;
+        let before = self.streams.get(number as usize).map(|stream| (number, *stream));
+        let stream = self.resolve(source, name, place, directory, before);
+        match before {
+            Some((_, before)) => {
+                self.unbound_streams -= usize::from(before.count == 0 && stream.count > 0);
+                self.unbound_streams += usize::from(before.count > 0 && stream.count == 0);
+                self.streams[number as usize] = stream;
             }
             None => {
                 if stream.count == 0 && self.unbound_streams >= MOST_UNBOUND_STREAMS {
@@ -381,21 +401,42 @@ impl LiveCity {
         Ok((number, stream))
     }
 
+    /// Where a stream leads. What it brought where it led `before` is not known there any more.
     fn resolve(
         &mut self,
         source: SourceIndex,
         name: &str,
         place: Option<Geodetic>,
         directory: &dyn ObjectDirectory,
+        before: Option<(u32, Stream)>,
     ) -> Stream {
         let resolution = self.bindings.resolve(source, name, place, directory);
-        let start = self.targets.len() as u32;
-        for (row, property, binding) in &resolution.targets {
-            let slot = self.slot_for(*row, *property, *binding);
-            self.targets.push((slot, *binding));
+        let count = resolution.targets.len() as u32;
+        let old = before.map_or(0..0, |(_, stream)| stream.start as usize..(stream.start + stream.count) as usize);
+        let left: Vec<(u32, u16)> = self.targets.get(old.clone()).unwrap_or_default().to_vec();
+        // What moves all day needs no more room than what stands.
+        let start = if resolution.targets.len() <= old.len() { old.start } else { self.targets.len() };
+        self.targets.resize(self.targets.len().max(start + resolution.targets.len()), (0, 0));
+        for (at, (row, property, binding)) in resolution.targets.iter().enumerate() {
+            self.targets[start + at] = (self.slot_for(*row, *property, *binding), *binding);
         }
-        let (count, why) = (resolution.targets.len() as u32, resolution.why);
-        Stream { start, count, needs_place: resolution.needs_place, why }
+        let kept = start..start + resolution.targets.len();
+        for (slot, _) in left {
+            let stays = self.targets[kept.clone()].iter().any(|(now, _)| *now == slot);
+            if let Some((number, _)) = before.filter(|_| !stays) {
+                self.forget(slot, number);
+            }
+        }
+        Stream { start: start as u32, count, by_place: resolution.by_place, place, why: resolution.why }
+    }
+
+    /// Takes what a stream has brought out of a slot; what another one has brought stays.
+    fn forget(&mut self, number: u32, stream: u32) {
+        let Some(slot) = self.slots.get_mut(number as usize) else { return };
+        if slot.latest.as_ref().is_some_and(|latest| latest.stream == stream) {
+            slot.latest = None;
+            self.settle(number, true);
+        }
     }
 
     fn slot_for(&mut self, row: u32, property: u16, binding: u16) -> u32 {
@@ -519,17 +560,18 @@ impl LiveCity {
 
 /// A value's state at `now`, and the instant after which it becomes stale.
 fn judge(latest: &LatestValue, binding: Option<&Binding>, now: Timestamp) -> (ValueState, Option<Timestamp>) {
+    if latest.quality == Quality::Suspect {
+        return (ValueState::Suspect, None);
+    }
+    if binding.is_some_and(|b| out_of_range(b, &latest.value)) {
+        return (ValueState::OutOfRange, None);
+    }
     let limit = binding.and_then(|b| b.stale_after_us);
     let deadline = limit.map(|limit| Timestamp(latest.time.0.saturating_add(limit)));
-    if deadline.is_some_and(|deadline| now > deadline) {
-        return (ValueState::Stale, None);
+    match deadline.is_some_and(|deadline| now > deadline) {
+        true => (ValueState::Stale, None),
+        false => (ValueState::Fresh, deadline),
     }
-    let state = match latest.quality {
-        Quality::Suspect => ValueState::Suspect,
-        Quality::Good if binding.is_some_and(|b| out_of_range(b, &latest.value)) => ValueState::OutOfRange,
-        Quality::Good => ValueState::Fresh,
-    };
-    (state, deadline)
 }
 
 fn out_of_range(binding: &Binding, value: &Value) -> bool {

@@ -207,7 +207,7 @@ impl City {
         met
     }
 
-    /// Rows of the objects asked for: nearest first along a ray, else rising.
+    /// Rows of the objects asked for: nearest first (their boxes) along a ray or around a place, else rising.
     pub fn query(&self, query: &Query) -> Result<Vec<u32>, QueryError> {
         self.query_until(query, &|| false)
     }
@@ -227,6 +227,10 @@ impl City {
             rows = keep(rows, stop, |row| {
                 filter.is_true_slots(&|slot| fields.get(slot).map_or(Value::Null, |field| self.field(field, row)))
             })?;
+        }
+        if let (Some(Area::Circle { center, .. }), None) = (&query.area, &query.ray) {
+            let far = |row: &u32| self.table.bounds()[*row as usize].distance_in_plan(*center);
+            rows.sort_by(|a, b| far(a).total_cmp(&far(b)).then(a.cmp(b)));
         }
         Ok(rows.into_iter().skip(query.offset).take(query.limit.unwrap_or(usize::MAX)).collect())
     }

@@ -79,8 +79,8 @@ impl AtomicFolder {
             return Err(SinkError { cause: "not a folder's name".to_owned(), name: target.display().to_string() });
         };
         if !may_be_replaced(&target, mark).map_err(|e| refused(&e, &target))? {
-            let cause =
-                format!("something else is there (a folder without '{mark}'), and is not replaced; name another place");
+            let what = if target.is_dir() { format!("a folder without '{mark}'") } else { "a file".to_owned() };
+            let cause = format!("something else is there ({what}), and is not replaced; name another place");
             return Err(SinkError { cause, name: target.display().to_string() });
         }
         fs::create_dir_all(parent).map_err(|e| refused(&e, parent))?;

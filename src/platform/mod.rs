@@ -2,6 +2,8 @@
 
 #[cfg(not(target_arch = "wasm32"))]
 mod clock;
+#[cfg(all(feature = "viewer", unix))]
+mod display;
 #[cfg(not(target_arch = "wasm32"))]
 mod folder;
 #[cfg(not(target_arch = "wasm32"))]
@@ -23,6 +25,8 @@ pub mod web;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub use clock::{monotonic_now, resident_bytes};
+#[cfg(all(feature = "viewer", unix))]
+pub use display::has_display;
 #[cfg(not(target_arch = "wasm32"))]
 pub use folder::{AtomicFolder, FolderSource, write_atomically};
 #[cfg(not(target_arch = "wasm32"))]

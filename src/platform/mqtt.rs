@@ -217,11 +217,14 @@ impl Worker {
                 let refused: Vec<&str> = refused.map(|(_, topic)| topic.as_str()).collect();
                 let cause = (!refused.is_empty())
                     .then(|| format!("the broker refused the topics {}: {}", refused.join(", "), self.url));
-                tracing::info!(broker = self.url, "MQTT connected");
                 self.shared.set(ConnectionState::Connected, cause);
                 let mut inner = self.shared.lock();
                 inner.status.connections += 1;
-                inner.status.failed_attempts = 0;
+                match std::mem::take(&mut inner.status.failed_attempts) {
+                    0 => tracing::info!(broker = self.url, "MQTT connected"),
+                    // As loud as what was said when it was lost.
+                    attempts => tracing::warn!(broker = self.url, attempts, "MQTT connected again"),
+                }
             }
             Packet::Publish(message) => {
                 {

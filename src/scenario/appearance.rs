@@ -11,8 +11,8 @@ use crate::indicator::ObjectTree;
 use crate::live::{Reading, ValueState};
 use crate::quantity::Timestamp;
 use crate::scene::{
-    Color, Effect, EffectSheet, Freshness, LayerDocument, LiveValue, ObjectStyle, SceneDocument, Severity, StyleError,
-    StyleSheet,
+    Color, Effect, EffectSheet, Freshness, Label, LayerDocument, LiveValue, ObjectStyle, SceneDocument, Severity,
+    StyleError, StyleSheet,
 };
 
 /// Colour of what is closed to people and traffic: none that an alarm has.
@@ -194,6 +194,7 @@ impl Appearance {
             |name: &str| set(name).or_else(|| (known.live)(name)).unwrap_or_else(|| (known.attribute)(name));
         let mut style = self.layers.style(known.class, &attribute);
         style.color = style.color.filter(|_| !known.planned);
+        let mut told = Vec::new();
         for bound in &known.bound {
             let Some(effects) = self.effects.get(usize::from(bound.binding)).filter(|e| !e.is_empty()) else {
                 continue;
@@ -206,7 +207,14 @@ impl Appearance {
                 freshness: freshness(bound.state),
                 attributes: &attribute,
             };
+            let name = style.label.take();
             effects.apply(&live_value, &mut style);
+            told.extend(style.label.take().map(|label| label.text));
+            style.label = name;
+        }
+        // Several sensors on a building say each what they measure.
+        if !told.is_empty() {
+            style.label = Some(Label { text: told.join(" · "), within_m: f32::INFINITY, limit: 50 });
         }
         let in_hidden_layer = |name: &String| self.layers.is_in(name, known.class, &attribute);
         let mut hides = self.layer_names.iter().filter(|name| known.hidden.contains(*name));

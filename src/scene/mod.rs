@@ -18,7 +18,7 @@ mod variables;
 
 pub use check_city::{CityFacts, check_scenario_in, check_scene_in, problem_at};
 pub use event_time::EventTime;
-pub use read::{DocumentError, DocumentProblem, read_document, read_scenario, read_scene};
+pub use read::{DocumentError, DocumentProblem, read_document, read_partly, read_scenario, read_scene};
 pub use scenario_document::{
     EditAction, EditDocument, EventAction, EventDocument, RecordingDocument, ReportDocument, ScenarioDocument,
     SimulationDocument, VariantDocument,

@@ -78,6 +78,19 @@ pub fn read_document<D: DeserializeOwned>(
     read(text, file_name, environment, |_, _| {})
 }
 
+/// What a document says without what is wrong in it; nothing where that is too much.
+pub fn read_partly<D: DeserializeOwned>(text: &str, environment: &Environment) -> Option<D> {
+    if text.len() > MOST_BYTES {
+        return None;
+    }
+    let (mut tree, errors) = SourceTree::parse(text);
+    if !errors.is_empty() {
+        return None;
+    }
+    tree.fill_in(environment);
+    tree.document::<D>(MOST_PROBLEMS, &mut Vec::new())
+}
+
 pub(super) fn read<D: DeserializeOwned>(
     text: &str,
     file_name: &str,

@@ -67,6 +67,10 @@ fn a_wrong_crs_takes_no_good_package_away() {
     assert!(line.contains("is their CRS right"), "{line}");
     assert!(success(folder, &["info", "town.city"]).contains("Building"));
     success(folder, &["import", "house.city.json", "--crs", "EPSG:28992", "-o", "town.city"]);
+    // Degrees taken for metres are outlines without an area.
+    let line = failure(folder, &["import", "town.geojson", "--crs", "EPSG:28992", "-o", "town.city"]);
+    assert!(line.contains("no outline in the sources is usable (is their CRS right?"), "{line}");
+    assert!(success(folder, &["info", "town.city"]).contains("house.city.json"));
 }
 
 /// Coordinates that lie far from where their CRS is used are taken, with a word; a raster that ends early is called so, and
@@ -89,7 +93,13 @@ fn what_may_be_meant_otherwise_is_told() {
     assert!(said.contains("\"count\":1,") && said.contains("the first 1 are shown, more match"), "{said}");
     assert!(!told(&["query", "town.city", "--limit", "50"]).contains("more match"));
     let whole = dem_file([121.0, 31.01], 0.001, (16, 16), |_, _| 5.0);
+    fs::write(folder.join("dem.tif"), &whole).unwrap();
+    let said = told(&["info", "dem.tif"]);
+    assert!(said.contains("elevation") && said.contains("EPSG:4326") && said.contains("16 x 16"), "{said}");
+    assert!(told(&["check", "dem.tif"]).contains("0 errors"));
     fs::write(folder.join("dem.tif"), &whole[..whole.len() / 2]).unwrap();
+    assert!(failure(folder, &["check", "dem.tif"]).contains("cut off"));
+    assert!(failure(folder, &["render", "town.geojson", "-o", "x.png"]).contains("'veduta import' makes a package"));
     let line = failure(folder, &["import", "dem.tif", "-o", "dem.city"]);
     assert!(line.contains("dem.tif") && line.matches("cut off").count() == 1, "{line}");
 }

@@ -134,6 +134,8 @@ proptest! {
         // A square and a circle touch every footprint that has a point of a fine grid in them.
         let square = Area::Polygon([(0.0, 0.0), (w, 0.0), (w, w), (0.0, w)].map(|(a, b)| p + DVec2::new(a, b)).to_vec());
         let (in_square, in_circle) = (ask(square), ask(Area::Circle { center: p, radius_m: w }));
+        let far = |row: &u32| objects[*row as usize].bounds().distance_in_plan(p);
+        prop_assert!(in_circle.iter().is_sorted_by(|a, b| far(a) < far(b) || (far(a) == far(b) && a < b)));
         for (row, object) in (0..).zip(&objects) {
             let (low, size) = (object.bounds().min.truncate(), object.bounds().size().truncate());
             let grid = (0..=20).flat_map(|i| (0..=20).map(move |j| DVec2::new(f64::from(i), f64::from(j)) / 20.0));

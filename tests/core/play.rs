@@ -184,6 +184,11 @@ fn check_finds_each_slip() {
         .unwrap();
     let stdout = success(folder, &["check", "far.toml"]);
     assert!(stdout.contains("warning: camera 'top' stands at [21.001, 31], 100 degrees from the city"), "{stdout}");
+    // All at once: what is wrong with the text, and what it says of the city that is not so.
+    let both = base.replace("height > 3", "heigth > 3").replace("kind = \"mqtt\"", "kind = \"mqt\"");
+    fs::write(folder.join("wrong.toml"), both).unwrap();
+    let stdout = String::from_utf8_lossy(&veduta(folder, &["check", "wrong.toml"]).stdout).into_owned();
+    assert!(stdout.contains("'heigth'") && stdout.contains("mqt") && stdout.contains("2 errors"), "{stdout}");
     let unsafe_source = base.replace("topics =", "ca_file = \"nope.pem\"\ntopics =");
     fs::write(folder.join("wrong.toml"), unsafe_source).unwrap();
     let stdout = String::from_utf8_lossy(&veduta(folder, &["check", "wrong.toml"]).stdout).into_owned();

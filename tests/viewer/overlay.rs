@@ -1,5 +1,6 @@
 //! Picking, highlight and what is written over the picture, with Chinese and Japanese words.
 
+use bevy::prelude::{Local, ResMut, Schedules, Update};
 use glam::DVec3;
 use veduta::app::offscreen::{Offscreen, OffscreenSettings};
 use veduta::app::shell::surroundings::show_city;
@@ -87,6 +88,24 @@ fn a_picked_building_with_its_attributes() {
     shell.world_mut().resource_mut::<ObjectChanges>().set("pick", met.row, None);
     *shell.world_mut().resource_mut::<Overlay>() = Overlay::default();
     assert_eq!(shell.picture_when(complete, 20_000).unwrap(), before);
+}
+
+/// What changes in every frame is seen in every frame: live figures, the clock of a play.
+#[test]
+fn what_changes_in_every_frame_is_seen() {
+    let mut shell = Offscreen::new(OffscreenSettings { width: 320, height: 180, ..Default::default() }).unwrap();
+    let empty = shell.picture().unwrap();
+    let seen = |shell: &mut Offscreen| difference(&empty.rgba, &shell.picture().unwrap().rgba).1;
+    shell.world_mut().resource_mut::<Overlay>().message = Some("港区水位 2.31 m".into());
+    let still = seen(&mut shell);
+    assert!(still > 0.01, "{still}");
+    let change = |mut overlay: ResMut<Overlay>, mut count: Local<u32>| {
+        *count += 1;
+        overlay.message = Some(format!("港区水位 2.{:02} m", 10 + *count % 90));
+    };
+    shell.world_mut().resource_mut::<Schedules>().add_systems(Update, change);
+    let moving = seen(&mut shell);
+    assert!((moving - still).abs() < 0.3 * still, "{moving} of the picture differs, and {still} where nothing changes");
 }
 
 /// Signs that the engine's own face lacks are told once, and written as soon as a face is there that has them.

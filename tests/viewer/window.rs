@@ -112,6 +112,19 @@ fn a_tour_flies_until_somebody_takes_the_camera() {
     });
 }
 
+#[test]
+fn a_display_that_does_not_answer_is_told() {
+    let output = Command::new(env!("CARGO_BIN_EXE_veduta"))
+        .args(["view", crate::scenes::demo_package().to_str().unwrap()])
+        .env("DISPLAY", ":4711")
+        .env_remove("WAYLAND_DISPLAY")
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!((output.status.code(), told.lines().count()), (Some(1), 1), "{told}");
+    assert!(told.contains("nothing answers at DISPLAY=:4711"), "{told}");
+}
+
 /// No window manager here, as on a wall: the window makes itself as large as the screen.
 #[test]
 fn a_kiosk_fills_a_bare_screen() {

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 
 use super::check_documents::document;
+use super::rasters::{describe, is_geotiff};
 use super::simulate::facts;
 use super::{is_package, open_city, serve};
 use crate::app::cli::CheckArgs;
@@ -171,6 +172,13 @@ fn objects(city: &City, problems: &mut Vec<Problem>) {
 }
 
 fn source(path: &Path) -> Result<Vec<Problem>> {
+    if path.is_file() && is_geotiff(path) {
+        let facts = describe(path)?;
+        let lacks = |what: &str| Problem::error(format!("this GeoTIFF does not say {what}: {}", facts.path));
+        let crs = facts.crs.is_none().then(|| lacks("its CRS by an EPSG code; import it with --crs EPSG:CODE"));
+        let extent = facts.extent.is_none().then(|| lacks("where it lies"));
+        return Ok(crs.into_iter().chain(extent).collect());
+    }
     let files = LocalFiles::open(path)?;
     let report = recognise(&files)?.read(&files, &ImportOptions::default(), &mut Gathered::default())?;
     let tally = |(code, tally): (&&'static str, &crate::import::Tally)| {

@@ -16,14 +16,14 @@ use crate::formats::gltf_model::read_model;
 use crate::live::SourceIndex;
 use crate::package::{City, Manifest};
 use crate::scenario::{Appearance, CityEdits, CityLive, VariantCity, check_size};
-use crate::scene::{CameraDocument, DocumentError, EditAction, ScenarioDocument, problem_at};
+use crate::scene::{DocumentError, EditAction, ScenarioDocument, problem_at};
 
 /// The problems of a document, as far as they can be told: those of the text, then those against the city, then the rest.
 pub fn document(path: &Path) -> Result<Vec<Problem>> {
     read_text(path)?;
     let documents = match Documents::open(path) {
         Ok(documents) => documents,
-        Err(error) => return Ok(format!("{error:#}").lines().map(Problem::error).collect()),
+        Err(error) => return Ok(all_mistakes(path, &format!("{error:#}"))),
     };
     // A generated city is not made for that.
     if documents.scene.city.demo.is_some() {
@@ -38,11 +38,24 @@ pub fn document(path: &Path) -> Result<Vec<Problem>> {
     Ok(told(&problem_at(text, name, &environment(), &["city", "packages"], &cause)))
 }
 
+/// The mistakes of documents that cannot be opened, and what the rest says of the city that is not so: whoever mends the
+/// ones must not find the others after that.
+fn all_mistakes(path: &Path, told: &str) -> Vec<Problem> {
+    let against = Documents::open_partly(path).and_then(|documents| {
+        let city = open_city(&documents.package().ok().filter(|package| is_package(package))?).ok()?;
+        Some(documents.against(&city).iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+    });
+    let mut lines: Vec<&str> = told.lines().chain(against.as_deref().unwrap_or_default().lines()).collect();
+    let mut seen = std::collections::BTreeSet::new();
+    lines.retain(|line| seen.insert(*line));
+    lines.into_iter().map(Problem::error).collect()
+}
+
 fn in_city(documents: &Documents, package: &Path) -> Result<Vec<Problem>> {
     let city = open_city(package)?;
     let mut problems: Vec<Problem> = documents.against(&city).iter().flat_map(told).collect();
     if problems.is_empty() {
-        problems.extend(far_cameras(documents, city.manifest()));
+        problems.extend(far_places(documents, city.manifest()));
         problems.extend(before_the_first_step(documents, city)?);
     }
     Ok(problems)
@@ -51,24 +64,34 @@ fn in_city(documents: &Documents, package: &Path) -> Result<Vec<Problem>> {
 /// Degrees around a city in which a camera may look at it.
 const NEAR_DEG: f64 = 1.0;
 
-/// Cameras that see nothing of the city, such as one whose longitude and latitude are swapped.
-fn far_cameras(documents: &Documents, manifest: &Manifest) -> Vec<Problem> {
+/// Cameras that see nothing of the city and buildings that do not stand in it, such as those whose longitude and latitude are
+/// swapped.
+fn far_places(documents: &Documents, manifest: &Manifest) -> Vec<Problem> {
     let Some([west, south, east, north, _, _]) = manifest.extent else { return Vec::new() };
     let beyond = |at: f64, low: f64, high: f64| (low - at).max(at - high).max(0.0);
-    let told = |camera: &CameraDocument| {
+    let cameras = documents.scene.cameras.iter().filter_map(|camera| {
         let [longitude, latitude, _] = camera.place.or(camera.target)?;
+        Some((format!("camera '{}'", camera.name), [longitude, latitude]))
+    });
+    let edits = documents.scenario.iter().flat_map(|scenario| &scenario.edits).filter_map(|edit| match &edit.action {
+        EditAction::AddFootprint { footprint, .. } => Some((format!("edit '{}'", edit.name), *footprint.first()?)),
+        EditAction::AddModel { at: [longitude, latitude, _], .. } => {
+            Some((format!("edit '{}'", edit.name), [*longitude, *latitude]))
+        }
+        EditAction::Remove { .. } => None,
+    });
+    let told = |(what, [longitude, latitude]): (String, [f64; 2])| {
         let far_deg = beyond(longitude, west, east).max(beyond(latitude, south, north));
         let text = format!(
-            "camera '{}' stands at [{longitude}, {latitude}], {far_deg:.0} degrees from the city, which is around [{:.3}, {:.3}] \
+            "{what} stands at [{longitude}, {latitude}], {far_deg:.0} degrees from the city, which is around [{:.3}, {:.3}] \
              (longitude, then latitude): {}",
-            camera.name,
             (west + east) * 0.5,
             (south + north) * 0.5,
             documents.shown
         );
         (far_deg > NEAR_DEG).then(|| Problem::warning(text))
     };
-    documents.scene.cameras.iter().filter_map(told).collect()
+    cameras.chain(edits).filter_map(told).collect()
 }
 
 /// Everything that `play` (or, for a scene, `view`) does before its first step, but for what takes long and for

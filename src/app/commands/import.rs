@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::import_plan::{Job, Plan, hash, stop_if};
@@ -17,7 +17,8 @@ use crate::geodesy::{CrsRegistry, Separation, SiteFrame};
 use crate::geometry::HeightGrid;
 use crate::import::terrain::TerrainReport;
 use crate::import::{
-    Gathered, ImportError, ObjectSink, Placement, SourceFrame, SourceObject, SourceReport, Tally, anchor, recognise,
+    Gathered, ImportError, ObjectSink, Placement, SourceFrame, SourceObject, SourceReport, Tally, UNUSABLE_FOOTPRINT,
+    anchor, recognise,
 };
 use crate::package::{Manifest, SourceSummary};
 use crate::platform::{AtomicFolder, Interrupt, LocalFiles};
@@ -55,6 +56,12 @@ pub fn run(arguments: &ImportArgs) -> Result<ExitCode> {
     let site = site(registry, &reads, &rasters).inspect_err(|_| tell_what_was_left_out(&reads))?;
     let ground = rasters.ground(registry, &site)?;
     let objects = place(registry, site, ground.as_ref(), &mut reads)?;
+    if ground.is_none() && lost_all(&objects, &reads) {
+        tell_what_was_left_out(&reads);
+        bail!(
+            "no outline in the sources is usable (is their CRS right? --crs EPSG:CODE says another one): there is no city to write"
+        );
+    }
     stop_if(&interrupt)?;
     let name = arguments.name.clone().unwrap_or_else(|| stem(&arguments.output));
     let sources = reads.iter().map(|read| read.summary.clone()).chain(rasters.summaries()).collect();
@@ -163,6 +170,12 @@ fn site(registry: &CrsRegistry, reads: &[Read], rasters: &Rasters) -> Result<Sit
     let nowhere = "nothing in the sources is anywhere (is their CRS right? --crs EPSG:CODE says another one): \
                    there is no city to write";
     Ok(SiteFrame::new(anchor.context(nowhere)?))
+}
+
+/// Whether outlines were there, and nothing is left of any of them: metres taken for degrees, or degrees for metres.
+fn lost_all(objects: &[CityObject], reads: &[Read]) -> bool {
+    let unusable = reads.iter().any(|read| read.report.tallies.contains_key(UNUSABLE_FOOTPRINT));
+    unusable && objects.iter().all(|object| object.shapes.is_empty())
 }
 
 /// All objects in the site frame, set on the ground where their heights are above it.

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
+use super::rasters::{describe, is_geotiff};
 use super::simulate::facts;
 use super::{is_package, open_city};
 use crate::app::cli::InfoArgs;
@@ -34,6 +35,9 @@ pub fn run(arguments: &InfoArgs) -> Result<ExitCode> {
         }
         return Ok(ExitCode::SUCCESS);
     }
+    if arguments.path.is_file() && is_geotiff(&arguments.path) {
+        return raster(arguments);
+    }
     let files = LocalFiles::open(&arguments.path)?;
     let importer = recognise(&files)?;
     let mut gathered = Gathered::default();
@@ -54,6 +58,26 @@ pub fn run(arguments: &InfoArgs) -> Result<ExitCode> {
         for (code, tally) in &report.tallies {
             say!("  {} {code}: {} times", tally.severity.word(), tally.count);
         }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What an elevation model or an image holds.
+fn raster(arguments: &InfoArgs) -> Result<ExitCode> {
+    let facts = describe(&arguments.path)?;
+    if arguments.json {
+        say!("{}", serde_json::to_string_pretty(&facts)?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    say!("{}: GeoTIFF, {}", facts.path, facts.importer);
+    say!("  CRS       {}", facts.crs.as_deref().unwrap_or("not said"));
+    say!("  pixels    {} x {}, {} bands", facts.width, facts.height, facts.bands);
+    match facts.extent {
+        Some([west, south, east, north]) => say!("  extent    {west}, {south} to {east}, {north} in its CRS"),
+        None => say!("  extent    not said"),
+    }
+    if let Some(nodata) = facts.nodata {
+        say!("  unknown   where it is {nodata}");
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -5,7 +5,8 @@ use std::io::Cursor;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use glam::DVec3;
+use glam::{DVec2, DVec3};
+use serde::Serialize;
 
 use super::import_plan::{Job, hash};
 use crate::formats::geotiff::GeoTiff;
@@ -18,6 +19,49 @@ use crate::platform::{Interrupt, LocalFiles};
 
 /// Pixels of a map tile along an edge.
 const TILE_PIXELS: u32 = 256;
+
+/// Whether a source is a GeoTIFF by its name.
+pub fn is_geotiff(path: &Path) -> bool {
+    let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
+    extension.is_some_and(|extension| extension == "tif" || extension == "tiff")
+}
+
+/// What a GeoTIFF says of itself; all of its pixels are read.
+#[derive(Debug, Serialize)]
+pub struct RasterFacts {
+    pub path: String,
+    pub importer: &'static str,
+    pub crs: Option<String>,
+    pub width: u32,
+    pub height: u32,
+    pub bands: u16,
+    pub nodata: Option<f64>,
+    /// Least east and north, greatest east and north, in the CRS.
+    pub extent: Option<[f64; 4]>,
+}
+
+/// Reads a GeoTIFF for `info` and `check`.
+pub fn describe(path: &Path) -> Result<RasterFacts> {
+    let shown = path.display().to_string();
+    let bytes = fs::read(path).with_context(|| format!("cannot read {shown}"))?;
+    let mut tiff = GeoTiff::open(Cursor::new(&bytes)).with_context(|| shown.clone())?;
+    let importer = if tiff.bands < 3 { "elevation" } else { "image" };
+    match tiff.bands < 3 {
+        true => drop(tiff.read_band(0).with_context(|| shown.clone())?),
+        false => drop(tiff.read_rgba().with_context(|| shown.clone())?),
+    }
+    let size = DVec2::new(f64::from(tiff.width), f64::from(tiff.height));
+    let extent = tiff.transform.map(|transform| {
+        let corners = [DVec2::ZERO, DVec2::new(size.x, 0.0), size, DVec2::new(0.0, size.y)];
+        let corners = corners.map(|corner| transform.crs_from_pixel.transform_point2(corner));
+        let low = corners.iter().copied().reduce(DVec2::min).unwrap_or_default();
+        let high = corners.iter().copied().reduce(DVec2::max).unwrap_or_default();
+        [low.x, low.y, high.x, high.y]
+    });
+    let crs = tiff.keys.crs().map(|crs| crs.to_string());
+    let (width, height, bands, nodata) = (tiff.width, tiff.height, tiff.bands, tiff.nodata);
+    Ok(RasterFacts { path: shown, importer, crs, width, height, bands, nodata, extent })
+}
 
 /// Rasters in the order in which they were named: the first elevation model that knows a place wins, the last image lies on top.
 #[derive(Default)]
@@ -36,11 +80,10 @@ impl Rasters {
         let path = job.path.as_path();
         let shown = path.display().to_string();
         let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-        let lower = name.to_lowercase();
         if path.is_dir() {
             return self.take_tiles(path, &shown, &name, interrupt);
         }
-        if !lower.ends_with(".tif") && !lower.ends_with(".tiff") {
+        if !is_geotiff(path) {
             return Ok(false);
         }
         let bytes = fs::read(path).with_context(|| format!("cannot read {shown}"))?;

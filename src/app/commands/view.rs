@@ -14,7 +14,7 @@ use crate::app::shell::tour::Tour;
 use crate::app::stage::{SharedStage, Stage};
 use crate::app::stage_view::{cue_view, view_of};
 use crate::engine::CityStream;
-use crate::platform::{FolderSource, Interrupt};
+use crate::platform::{FolderSource, Interrupt, has_display};
 use crate::streaming::SessionSettings;
 
 pub fn run(arguments: &ViewArgs) -> Result<ExitCode> {
@@ -24,17 +24,14 @@ pub fn run(arguments: &ViewArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Whether there is a display to open a window on.
-pub fn has_display() -> bool {
-    ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
-}
-
 /// Opens a window on a stage and runs until it is closed. A play runs at once.
 pub fn show(mut stage: Stage, kiosk: bool, memory_mib: u64, speed: f64) -> Result<()> {
     if !has_display() {
-        bail!(
-            "there is no display (DISPLAY is not set); draw pictures with 'veduta render' or 'veduta play --headless'"
-        );
+        let why = match std::env::var("DISPLAY") {
+            Ok(name) if !name.is_empty() => format!("nothing answers at DISPLAY={name}"),
+            _ => "DISPLAY is not set".to_owned(),
+        };
+        bail!("there is no display ({why}); draw pictures with 'veduta render' or 'veduta play --headless'");
     }
     compute_runs(&mut stage, &Interrupt::default())?;
     if let Some(play) = stage.play() {

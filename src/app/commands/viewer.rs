@@ -11,7 +11,7 @@ use crate::app::documents::Documents;
 use crate::app::scene_picture::{ScenePainter, first_view};
 use crate::app::stage::{SharedStage, Stage};
 use crate::app::stage_view::{cue_view, view_of};
-use crate::platform::Interrupt;
+use crate::platform::{Interrupt, has_display};
 use crate::quantity::Timestamp;
 
 /// Played seconds a second of the demo: its day in twelve minutes.
@@ -54,7 +54,7 @@ pub fn painter(stage: &SharedStage, size: (u32, u32), memory_mib: u64) -> Result
 /// Opens the demo city in a window, or draws it where there is no display.
 pub fn show_demo(arguments: &DemoArgs, documents: Documents) -> Result<()> {
     let mut stage = Stage::open(documents, None)?;
-    if !arguments.headless && view::has_display() {
+    if !arguments.headless && has_display() {
         return view::show(stage, false, 1024, DEMO_SPEED);
     }
     let folder = arguments.output.clone().unwrap_or_else(|| PathBuf::from("."));

@@ -99,7 +99,10 @@ pub fn in_words(property: &LiveProperty<'_>) -> (String, String) {
         ValueState::Fresh => value,
         ValueState::Missing => "no value yet".to_owned(),
         ValueState::Stale => format!("{} ({} old)", value.trim_end(), span(property.age_s)),
-        doubted => format!("{} ({})", value.trim_end(), doubted.word().replace('_', " ")),
+        doubted => {
+            let age = if property.age_s < 120.0 { String::new() } else { format!(", {} old", span(property.age_s)) };
+            format!("{} ({}{age})", value.trim_end(), doubted.word().replace('_', " "))
+        }
     };
     (property.name.to_owned(), told)
 }

@@ -176,7 +176,10 @@ impl Plugin for OverlayPlugin {
                 PostUpdate,
                 (scale, rebuild, encode.run_if(|quality: Res<Quality>| quality.encoded), labels::place)
                     .chain()
-                    .before(bevy::ui::UiSystems::Prepare),
+                    // What is made anew is seen in the same frame: else what changes in every frame would be seen in none.
+                    .before(bevy::ui::UiSystems::Prepare)
+                    .before(bevy::ui::UiSystems::Stack)
+                    .before(bevy::camera::visibility::VisibilitySystems::VisibilityPropagate),
             )
             .add_systems(PostUpdate, labels::find_panels.after(bevy::ui::UiSystems::PostLayout));
     }
