@@ -159,17 +159,13 @@ struct Stream {
 impl Stream {
     /// Whether it may lead elsewhere from a place on that it says now.
     fn has_moved(&self, place: Option<Geodetic>) -> bool {
-        self.by_place && place.is_some_and(|place| self.place.is_none_or(|before| plan_distance_m(before, place) > 1.0))
+        let is_other = |before: Geodetic, now: Geodetic| before.up_in_ecef().distance(now.up_in_ecef()) > MOVED_RAD;
+        self.by_place && place.is_some_and(|now| self.place.is_none_or(|before| is_other(before, now)))
     }
 }
 
-/// Metres between two places that are near to each other.
-fn plan_distance_m(a: Geodetic, b: Geodetic) -> f64 {
-    const EARTH_RADIUS_M: f64 = 6_371_009.0;
-    let north = a.latitude_rad - b.latitude_rad;
-    let east = (a.longitude_rad - b.longitude_rad) * a.latitude_rad.cos();
-    north.hypot(east) * EARTH_RADIUS_M
-}
+/// Places are the same that are less than about a metre apart: the angle between them as the earth sees it.
+const MOVED_RAD: f64 = 1.6e-7;
 
 /// The latest values of a city. A slot is one property of one object; several streams may lead to one slot, then the
 /// latest of all of them holds. A value never gives way to an older one; of two with the same instant the one that came

@@ -56,12 +56,7 @@ pub fn run(arguments: &ImportArgs) -> Result<ExitCode> {
     let site = site(registry, &reads, &rasters).inspect_err(|_| tell_what_was_left_out(&reads))?;
     let ground = rasters.ground(registry, &site)?;
     let objects = place(registry, site, ground.as_ref(), &mut reads)?;
-    if ground.is_none() && lost_all(&objects, &reads) {
-        tell_what_was_left_out(&reads);
-        bail!(
-            "no outline in the sources is usable (is their CRS right? --crs EPSG:CODE says another one): there is no city to write"
-        );
-    }
+    something_left(&objects, ground.as_ref(), &reads)?;
     stop_if(&interrupt)?;
     let name = arguments.name.clone().unwrap_or_else(|| stem(&arguments.output));
     let sources = reads.iter().map(|read| read.summary.clone()).chain(rasters.summaries()).collect();
@@ -172,10 +167,16 @@ fn site(registry: &CrsRegistry, reads: &[Read], rasters: &Rasters) -> Result<Sit
     Ok(SiteFrame::new(anchor.context(nowhere)?))
 }
 
-/// Whether outlines were there, and nothing is left of any of them: metres taken for degrees, or degrees for metres.
-fn lost_all(objects: &[CityObject], reads: &[Read]) -> bool {
+/// Refuses sources with outlines of which none is usable: degrees taken for metres.
+fn something_left(objects: &[CityObject], ground: Option<&HeightGrid>, reads: &[Read]) -> Result<()> {
     let unusable = reads.iter().any(|read| read.report.tallies.contains_key(UNUSABLE_FOOTPRINT));
-    unusable && objects.iter().all(|object| object.shapes.is_empty())
+    if unusable && ground.is_none() && objects.iter().all(|object| object.shapes.is_empty()) {
+        tell_what_was_left_out(reads);
+        bail!(
+            "no outline in the sources is usable (is their CRS right? --crs EPSG:CODE says another one): there is no city to write"
+        );
+    }
+    Ok(())
 }
 
 /// All objects in the site frame, set on the ground where their heights are above it.
