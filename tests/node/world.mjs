@@ -123,8 +123,9 @@ export async function complete(tab, patience = 120_000) {
  * How far the viewer's picture is from another one: the mean difference of a channel, 0 to 255, in squares of four pixels,
  * because edges are sampled otherwise.
  */
-export function difference(tab, url) {
-  return tab.evaluate(async (url) => {
+export async function difference(tab, url) {
+  const native = await picture(url);
+  return tab.evaluate(async (native) => {
     const pixels = async (blob) => {
       const bitmap = await createImageBitmap(blob);
       const [width, height] = [bitmap.width / 4, bitmap.height / 4].map(Math.floor);
@@ -134,14 +135,26 @@ export function difference(tab, url) {
       return context.getImageData(0, 0, width, height);
     };
     const own = await pixels(await window.viewer.screenshot());
-    const other = await pixels(await (await fetch(url)).blob());
+    const other = await pixels(new Blob([Uint8Array.from(atob(native), (sign) => sign.charCodeAt(0))]));
     if (own.width !== other.width || own.height !== other.height) throw new Error("the pictures differ in size");
     let sum = 0;
     for (let i = 0; i < own.data.length; i += 4) {
       for (let c = 0; c < 3; c++) sum += Math.abs(own.data[i + c] - other.data[i + c]);
     }
     return sum / (own.width * own.height * 3);
-  }, url);
+  }, native);
+}
+
+/** The bytes of a picture that the server draws, in base64; one that draws others asks to come again (503). */
+async function picture(url, patience = 240_000) {
+  const begin = Date.now();
+  for (;;) {
+    const reply = await fetch(url);
+    const bytes = Buffer.from(await reply.arrayBuffer());
+    if (reply.ok) return bytes.toString("base64");
+    if (reply.status !== 503 || Date.now() - begin > patience) throw new Error(`${reply.status}: ${bytes.toString()}`);
+    await new Promise((later) => setTimeout(later, 1000));
+  }
 }
 
 /** The colour of the picture at a point, parts of its width and height from the upper left corner. */
