@@ -231,6 +231,13 @@ fn check_does_what_a_play_does_first() {
         assert!(output.status.code() == Some(1) && stdout.contains(told), "{to}: {stdout}");
         assert!(stdout.contains("1 error,"), "told once: {stdout}");
     }
+    let far = SCENARIO.replace(
+        "[[121.006, 31.0], [121.007, 31.0], [121.007, 31.001], [121.006, 31.001]]",
+        "[[31.0, 12.0], [31.1, 12.0], [31.0, 12.1]]",
+    );
+    fs::write(folder.join("far.scenario.toml"), far).unwrap();
+    let stdout = success(folder, &["check", "far.scenario.toml"]);
+    assert!(stdout.contains("edit 'tower' stands at [31, 12], 90 degrees from the city"), "{stdout}");
     let output = veduta(folder, &["check", "nothing.toml"]);
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.code() == Some(1) && told.contains("no such package, scene or scenario"), "{told}");
