@@ -1,6 +1,7 @@
 //! The latest value of every bound property, and what is wrong with it.
 
 mod past;
+mod stream;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
+use self::stream::Stream;
 use super::{
     Binding, Bindings, Diagnostics, FaultKind, History, ObjectDirectory, Observation, Quality, SourceIndex, SourceTally,
 };
@@ -142,30 +144,6 @@ struct Slot {
     awaited: bool,
     latest: Option<LatestValue>,
 }
-
-/// Where a stream leads: a run of `LiveCity::targets`.
-#[derive(Debug, Clone, Copy)]
-struct Stream {
-    start: u32,
-    count: u32,
-    /// A binding looks for what is nearest to where the stream says that it is.
-    by_place: bool,
-    /// Where it was when it was resolved.
-    place: Option<Geodetic>,
-    /// Why it leads nowhere, where it does.
-    why: FaultKind,
-}
-
-impl Stream {
-    /// Whether it may lead elsewhere from a place on that it says now.
-    fn has_moved(&self, place: Option<Geodetic>) -> bool {
-        let is_other = |before: Geodetic, now: Geodetic| before.up_in_ecef().distance(now.up_in_ecef()) > MOVED_RAD;
-        self.by_place && place.is_some_and(|now| self.place.is_none_or(|before| is_other(before, now)))
-    }
-}
-
-/// Places are the same that are less than about a metre apart: the angle between them as the earth sees it.
-const MOVED_RAD: f64 = 1.6e-7;
 
 /// The latest values of a city. A slot is one property of one object; several streams may lead to one slot, then the
 /// latest of all of them holds. A value never gives way to an older one; of two with the same instant the one that came
@@ -408,10 +386,11 @@ impl LiveCity {
     ) -> Stream {
         let resolution = self.bindings.resolve(source, name, place, directory);
         let count = resolution.targets.len() as u32;
-        let old = before.map_or(0..0, |(_, stream)| stream.start as usize..(stream.start + stream.count) as usize);
-        let left: Vec<(u32, u16)> = self.targets.get(old.clone()).unwrap_or_default().to_vec();
+        let (old_start, old_count, room) =
+            before.map_or((0, 0, 0), |(_, old)| (old.start as usize, old.count as usize, old.room));
+        let left = self.targets.get(old_start..old_start + old_count).unwrap_or_default().to_vec();
         // What moves all day needs no more room than what stands.
-        let start = if resolution.targets.len() <= old.len() { old.start } else { self.targets.len() };
+        let start = if count <= room { old_start } else { self.targets.len() };
         self.targets.resize(self.targets.len().max(start + resolution.targets.len()), (0, 0));
         for (at, (row, property, binding)) in resolution.targets.iter().enumerate() {
             self.targets[start + at] = (self.slot_for(*row, *property, *binding), *binding);
@@ -423,7 +402,14 @@ impl LiveCity {
                 self.forget(slot, number);
             }
         }
-        Stream { start: start as u32, count, by_place: resolution.by_place, place, why: resolution.why }
+        Stream {
+            start: start as u32,
+            count,
+            room: room.max(count),
+            by_place: resolution.by_place,
+            place,
+            why: resolution.why,
+        }
     }
 
     /// Takes what a stream has brought out of a slot; what another one has brought stays.

@@ -61,7 +61,14 @@ impl LiveCity {
             numbers.insert(name.clone(), self.streams.len() as u32);
             let start = self.targets.len() as u32;
             self.targets.push((slot_number, binding));
-            self.streams.push(Stream { start, count: 1, by_place: false, place: None, why: FaultKind::NoBinding });
+            self.streams.push(Stream {
+                start,
+                count: 1,
+                room: 1,
+                by_place: false,
+                place: None,
+                why: FaultKind::NoBinding,
+            });
         }
         self.bindings.bindings().get(usize::from(binding))
     }
