@@ -253,3 +253,46 @@ fn freshness(state: ValueState) -> Freshness {
         ValueState::Fresh => Freshness::Fresh,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_sensors_say_each_what_they_measure() {
+        let label = |text: &str| vec![Effect::Label { text: text.into() }];
+        let effects = [label("'power ' || format(value, 0)"), label("'air ' || format(value, 0)")];
+        let effects = effects.iter().map(|effects| (&effects[..], "a binding"));
+        let appearance = Appearance::of_parts(&[], effects).unwrap();
+        let bound = |binding, property, value| Bound {
+            binding,
+            property,
+            value,
+            age_s: 1.0,
+            unit: "",
+            state: ValueState::Fresh,
+        };
+        let words = |bound: Vec<Bound<'_>>| {
+            let style = appearance.style_of(&Known {
+                id: "a",
+                class: "Building",
+                attribute: &|_| Value::Null,
+                live: &|_| None,
+                set: None,
+                bound,
+                hidden: &BTreeSet::new(),
+                planned: false,
+                closed: false,
+                removed: false,
+                alarm: None,
+            });
+            style.label.map(|label| label.text)
+        };
+        let (power, air) = (Value::Float(41.6), Value::Float(7.2));
+        let both = vec![bound(0, "power", power.clone()), bound(1, "air", air)];
+        assert_eq!(words(both).as_deref(), Some("power 42 · air 7"));
+        let one = vec![bound(0, "power", power), bound(1, "air", Value::Null)];
+        assert_eq!(words(one).as_deref(), Some("power 42"), "who has measured nothing says nothing");
+        assert_eq!(words(Vec::new()), None);
+    }
+}

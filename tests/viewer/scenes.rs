@@ -6,12 +6,13 @@ use std::process::Command;
 
 use glam::DVec3;
 use veduta::app::documents::Documents;
-use veduta::app::offscreen::Picture;
+use veduta::app::offscreen::{Offscreen, OffscreenSettings, Picture};
 use veduta::app::runs::runs;
 use veduta::app::scene_picture::ScenePainter;
 use veduta::app::stage::{SharedStage, Stage};
-use veduta::app::stage_view::view_of;
+use veduta::app::stage_view::{put_on, select, show_stage, view_of};
 use veduta::engine::CameraView;
+use veduta::engine::overlay::Overlay;
 use veduta::quantity::Timestamp;
 
 use crate::golden::{HEIGHT, WIDTH, check, difference};
@@ -111,6 +112,30 @@ fn a_broker_that_is_down_is_told_and_the_picture_comes() {
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success() && folder.path().join("live.png").is_file(), "{stderr}");
     assert!(stderr.contains("veduta: source 'broker': ") && stderr.contains("127.0.0.1:9"), "{stderr}");
+    // In the two seconds that a picture waits for first values it is tried three times at least.
+    assert_eq!(stderr.matches("MQTT lost").count(), 1, "{stderr}");
+}
+
+/// What is selected says what it is called, and no longer than it is selected.
+#[test]
+fn what_is_selected_is_called_by_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("named.toml");
+    let scene = format!("format_version = 1\n[city]\npackages = ['{}']\n", demo_package().display());
+    fs::write(&path, scene).unwrap();
+    let stage = SharedStage::new(stage(&path, None, None));
+    let row = stage.lock().objects.row_of("bldg-veduta-tower").unwrap();
+    let name = stage.lock().objects.attribute(row, "name").text().unwrap().to_owned();
+    let mut shell = Offscreen::new(OffscreenSettings { width: 64, height: 36, ..Default::default() }).unwrap();
+    put_on(shell.world_mut(), &stage).unwrap();
+    let mut written = |row: Option<u32>| {
+        select(shell.world_mut(), &stage.lock(), row);
+        show_stage(shell.world_mut());
+        let labels = &shell.world_mut().resource::<Overlay>().labels;
+        labels.iter().map(|label| label.text.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(written(Some(row)), [name]);
+    assert!(written(None).is_empty());
 }
 
 #[test]

@@ -205,3 +205,29 @@ fn click(world: &mut World, mut pressed_at: Local<Option<Vec2>>) {
     let picked = pick(world, view.place_in_site, ray_at(&window, &view, at), false);
     world.write_message(Clicked(picked));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use glam::DVec3;
+
+    #[test]
+    fn nobody_turns_under_the_ground() {
+        for eye in [DVec3::new(0.0, -300.0, 120.0), DVec3::new(40.0, 10.0, 3.0), DVec3::new(-2000.0, 900.0, 4000.0)] {
+            let mut view = CameraView::looking_at(eye, DVec3::new(20.0, 60.0, 0.0));
+            for step in 0..400 {
+                view = turned(&view, 0.03, 0.02);
+                assert!(view.place_in_site.z >= LOWEST_EYE_M, "{eye}, step {step}: {}", view.place_in_site);
+            }
+            assert!(view.pitch_rad > 0.0, "but up it looks: {}", view.pitch_rad);
+        }
+    }
+
+    /// Who stands under the ground, in a tunnel, gets out of it.
+    #[test]
+    fn who_is_under_the_ground_may_turn() {
+        let view = CameraView::looking_at(DVec3::new(0.0, 0.0, -20.0), DVec3::new(30.0, 0.0, -25.0));
+        let after = turned(&view, 0.4, 0.0);
+        assert!((after.heading_rad - view.heading_rad).abs() > 0.1 && after.place_in_site.is_finite());
+    }
+}
