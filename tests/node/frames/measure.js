@@ -93,10 +93,19 @@
   }
 
   const request = globalThis.requestAnimationFrame.bind(globalThis);
+  const cancel = globalThis.cancelAnimationFrame.bind(globalThis);
+  /** Callbacks that wait for the frame before: the browser has called them and would cancel them no more. */
+  const waiting = new Set();
+  globalThis.cancelAnimationFrame = (id) => {
+    waiting.delete(id);
+    cancel(id);
+  };
   let busy = null;
   globalThis.requestAnimationFrame = (callback) => {
     const run = async (time) => {
+      waiting.add(id);
       await busy;
+      if (!waiting.delete(id)) return;
       const start = performance.now();
       callback(time);
       const called = performance.now();
@@ -109,7 +118,8 @@
       }
       drawn(start, called);
     };
-    return request(run);
+    const id = request(run);
+    return id;
   };
 
   /** Where the camera is in step `i`: to and fro on a circle around the city, always over the same ten degrees to a side. */
