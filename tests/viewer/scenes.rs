@@ -13,6 +13,7 @@ use veduta::app::stage::{SharedStage, Stage};
 use veduta::app::stage_view::{put_on, select, show_stage, view_of};
 use veduta::engine::CameraView;
 use veduta::engine::overlay::Overlay;
+use veduta::live::ObjectDirectory;
 use veduta::quantity::Timestamp;
 
 use crate::golden::{HEIGHT, WIDTH, check, difference};
