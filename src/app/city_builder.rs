@@ -10,8 +10,8 @@ use crate::geometry::{Bounds, HeightGrid};
 use crate::import::terrain::{Imagery, TerrainReport, write_terrain};
 use crate::import::tiler::{TilerOptions, TilingReport, tile_city};
 use crate::package::{
-    AttributeSummary, HEIGHT_GRID_FILE, Manifest, PackageSink, SourceSummary, encode_height_grid, sort_objects,
-    write_objects,
+    AttributeSummary, HEIGHT_GRID_FILE, HashedSink, Manifest, PackageSink, SourceSummary, encode_height_grid,
+    sort_objects, write_objects,
 };
 
 /// What is known of a city before it is written.
@@ -56,6 +56,7 @@ pub fn write_city(mut draft: CityDraft, registry: &CrsRegistry, sink: &mut dyn P
         same
     });
     let row = |index: usize| index as u32;
+    let sink = &mut HashedSink::new(sink);
     let tiling = tile_city(&draft.objects, &row, &draft.site, &TilerOptions::default(), sink)?;
     write_objects(&draft.objects, sink).context("cannot write the object table")?;
     let mut terrain = None;
@@ -64,7 +65,7 @@ pub fn write_city(mut draft: CityDraft, registry: &CrsRegistry, sink: &mut dyn P
         terrain = Some(report.context("cannot write the terrain")?);
         sink.write(HEIGHT_GRID_FILE, &encode_height_grid(ground)?)?;
     }
-    let manifest = manifest(&draft, &tiling);
+    let manifest = Manifest { content: sink.content(), ..manifest(&draft, &tiling) };
     sink.write(Manifest::NAME, manifest.write()?.as_bytes())?;
     Ok(Written { manifest, tiling, terrain, twice })
 }

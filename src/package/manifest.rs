@@ -50,6 +50,9 @@ pub struct Manifest {
     /// Attributes by name.
     #[serde(default)]
     pub attributes: BTreeMap<String, AttributeSummary>,
+    /// What the bytes of all other files are, see [`super::HashedSink`]; empty where something of them is withheld.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub content: String,
     /// XXH3-128 of the settings of its import, hexadecimal; of a demo city the version of what made it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub settings: String,

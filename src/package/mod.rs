@@ -31,4 +31,4 @@ pub use object_table::{ObjectTable, sort_objects, write_objects};
 pub use query::{ALIASES, City, Query, QueryError, StoredObject};
 pub use ray::Ray;
 pub use selection::{Selection, write_selection};
-pub use sink::{PackageSink, SinkError};
+pub use sink::{HashedSink, PackageSink, SinkError};

@@ -68,7 +68,8 @@ fn selected(city: &City, selection: &Selection, object: StoredObject) -> CityObj
 /// What the whole city's manifest says of the place and the sources (without their counts), and of the objects only what is
 /// left. Levels are those of the whole city's tiles; how many triangles are left is not known, and said as 0.
 fn manifest(whole: &Manifest, objects: &[CityObject]) -> Manifest {
-    let mut manifest = Manifest { objects: objects.len() as u64, triangles: 0, extent: None, ..whole.clone() };
+    let mut manifest =
+        Manifest { objects: objects.len() as u64, triangles: 0, extent: None, content: String::new(), ..whole.clone() };
     manifest.counts = BTreeMap::new();
     manifest.cim_levels = BTreeMap::new();
     manifest.attributes = BTreeMap::new();
