@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Cursor;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use glam::{DVec2, DVec3};
 use serde::Serialize;
 
@@ -87,9 +87,6 @@ impl Rasters {
             return Ok(false);
         }
         let bytes = fs::read(path).with_context(|| format!("cannot read {shown}"))?;
-        if bytes.is_empty() {
-            bail!("the file is empty: {shown}");
-        }
         let tiff = GeoTiff::open(Cursor::new(&bytes)).with_context(|| shown.clone())?;
         let stated = tiff.keys.crs().map(|crs| (crs, "its GeoTIFF keys"));
         let settled = job.options.settle_crs(stated, &shown)?;

@@ -1,6 +1,6 @@
 //! The header of a GeoTIFF.
 
-use std::io::{Read, Seek};
+use std::io::{Read, Seek, SeekFrom};
 
 use tiff::decoder::{Decoder, Limits};
 use tiff::tags::Tag;
@@ -81,7 +81,11 @@ pub(super) const MOST_SAMPLES: u64 = 1 << 28;
 
 impl<R: Read + Seek> GeoTiff<R> {
     /// Reads the header of the first image.
-    pub fn open(bytes: R) -> Result<Self, GeoTiffError> {
+    pub fn open(mut bytes: R) -> Result<Self, GeoTiffError> {
+        if bytes.seek(SeekFrom::End(0)).is_ok_and(|length| length == 0) {
+            return Err(GeoTiffError::Unusable("the file is empty".to_owned()));
+        }
+        bytes.rewind().map_err(tiff::TiffError::from)?;
         let mut limits = Limits::default();
         limits.decoding_buffer_size = 256 << 20;
         limits.intermediate_buffer_size = 256 << 20;
