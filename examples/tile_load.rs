@@ -1,5 +1,6 @@
 //! Load on a running server: connections that ask for tiles one after the other, all of them kept by the server after the
-//! first round. `tile_load ADDR:PORT [CONNECTIONS] [SECONDS] [ENCODING]`; JSON out. The server needs `requests_per_s = 0`.
+//! first round. `tile_load ADDR:PORT [CONNECTIONS] [SECONDS] [ENCODING]`; JSON out, and exit code 1 where the bar is missed. The
+//! server needs `requests_per_s = 0`.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -9,6 +10,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 type Failure = Box<dyn Error + Send + Sync>;
+
+const BAR_PER_S: f64 = 5000.0;
 
 /// One connection (HTTP/1.1, kept open).
 struct Client {
@@ -114,6 +117,10 @@ async fn run() -> Result<(), Failure> {
         "mean_body_bytes": bytes / times.len(), "p50_ms": ms(0.5), "p99_ms": ms(0.99), "longest_ms": ms(1.0),
     });
     println!("{facts:#}");
+    let rate = times.len() as f64 / spent;
+    if rate < BAR_PER_S {
+        return Err(format!("{rate:.0} requests a second, the bar is {BAR_PER_S}").into());
+    }
     Ok(())
 }
 
