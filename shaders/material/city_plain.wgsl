@@ -3,7 +3,8 @@
 //
 // Such a card runs both sides of every branch, so that what a part of the city does not have is not in its program:
 // WINDOWS, WATER, MARKS (something is selected, doubted, alarmed or a lamp), NIGHT. With FACES a face has one
-// light, that of its provoking vertex, so that faces share their corners: there are half as many to work out.
+// light, that of its provoking vertex, so that faces share their corners: there are half as many to work out. FAR:
+// windows are too small to be told apart, and a wall has the mean of what it is and what is in its windows.
 #import bevy_pbr::mesh_functions
 #import bevy_pbr::mesh_view_bindings as view_bindings
 #import veduta::environment as air
@@ -35,9 +36,16 @@ struct Varyings {
     // As it is drawn; by how much it is darker at its foot.
 #ifdef FACES
     @location(0) @interpolate(flat) wall: vec4<f32>,
-    @location(1) @interpolate(flat) pane: vec3<f32>,
 #else
     @location(0) wall: vec4<f32>,
+#endif
+#ifdef FAR
+    // Storeys above the object's foot.
+    @location(1) storeys: f32,
+#else
+#ifdef FACES
+    @location(1) @interpolate(flat) pane: vec3<f32>,
+#else
     @location(1) pane: vec3<f32>,
 #endif
     // Site axes from the content centre, metres; storeys above the object's foot.
@@ -46,6 +54,7 @@ struct Varyings {
     @location(3) @interpolate(flat) along: vec2<f32>,
     // Share of a bay and of a storey that is window.
     @location(4) @interpolate(flat) window: vec2<f32>,
+#endif
 #else
     @location(0) wall: vec3<f32>,
 #endif
@@ -168,19 +177,35 @@ fn vertex(in: Vertex) -> Varyings {
     let water = mix(air::lit(env, color * 0.75, normal, 1.0, 1.0), air::sky_color(env, mirrored), fresnel);
     lit = select(lit, water, (flags & looks::WATER) != 0u && normal.z > 0.9);
 #endif
-    let drawn = shown(marked(lit, color, flags), between);
 #ifdef WINDOWS
-    // Streets are darker than roofs; by how much a pixel says.
-    out.wall = vec4(drawn, 0.1 * f32(abs(normal.z) < 0.5));
-    let is_data = f32((flags & looks::DATA_COLOR) != 0u);
-    let behind = mix(lit, pane(color, normal, ray * nearness), mix(1.0, 0.35, is_data));
-    out.pane = shown(marked(behind, color, flags), between);
     let bays = facade::bays(variety);
     let has_windows = (flags & looks::FACADE) != 0u && in.normal.w <= 0.5 && abs(normal.z) < 0.5;
+    let is_data = f32((flags & looks::DATA_COLOR) != 0u);
+    let behind = mix(lit, pane(color, normal, ray * nearness), mix(1.0, 0.35, is_data));
+#endif
+#ifdef FAR
+    let glass = bays.y * bays.z * f32(has_windows);
+    var drawn = shown(marked(mix(lit, behind, glass), color, flags), between);
+#ifdef NIGHT
+    let lamps = air::tone(facade::lamps(env, vec2(0.0), vec2(9.0), words.y >> 16u)) * (glass * (1.0 - is_data));
+    drawn = max(drawn, air::stored(lamps));
+#endif
+#else
+    let glass = 0.0;
+    let drawn = shown(marked(lit, color, flags), between);
+#endif
+#ifdef WINDOWS
+    // Streets are darker than roofs; by how much a pixel says.
+    out.wall = vec4(drawn, 0.1 * (1.0 - glass) * f32(abs(normal.z) < 0.5));
+#ifdef FAR
+    out.storeys = up / facade::STOREY_M;
+#else
+    out.pane = shown(marked(behind, color, flags), between);
     out.place = vec3(air::site_from_render((world_from_local * vec4(position, 0.0)).xyz).xy, up / facade::STOREY_M);
     let tangent = vec2(-normal.y, normal.x) * inverseSqrt(max(dot(normal.xy, normal.xy), 1e-6));
     out.along = tangent / bays.x;
     out.window = select(vec2(0.0), bays.yz, has_windows);
+#endif
 #else
     out.wall = drawn;
 #endif
@@ -198,7 +223,12 @@ fn vertex(in: Vertex) -> Varyings {
 @fragment
 fn fragment(in: Varyings) -> @location(0) vec4<f32> {
 #ifdef WINDOWS
-    var color = in.wall.rgb * (1.0 - in.wall.a * (1.0 - clamp(in.place.z * (facade::STOREY_M / 14.0), 0.0, 1.0)));
+#ifdef FAR
+    let storeys = in.storeys;
+#else
+    let storeys = in.place.z;
+#endif
+    var color = in.wall.rgb * (1.0 - in.wall.a * (1.0 - clamp(storeys * (facade::STOREY_M / 14.0), 0.0, 1.0)));
 #else
     var color = in.wall;
 #endif
@@ -207,6 +237,7 @@ fn fragment(in: Varyings) -> @location(0) vec4<f32> {
     color = select(color, draped, in.light.x > 0.0);
 #endif
 #ifdef WINDOWS
+#ifndef FAR
     let cell = vec2(dot(in.place.xy, in.along), in.place.z);
     let width = fwidth(cell);
     let share = facade::filtered(cell.x, in.window.x, width.x) * facade::filtered(cell.y, in.window.y, width.y);
@@ -216,6 +247,7 @@ fn fragment(in: Varyings) -> @location(0) vec4<f32> {
     let dark = f32((in.flags_and_seed & looks::DATA_COLOR) == 0u);
     let lamps = air::tone(facade::lamps(env, cell, width, in.flags_and_seed >> 16u)) * (glass * dark);
     color = max(color, air::stored(lamps));
+#endif
 #endif
 #endif
 #ifdef MARKS

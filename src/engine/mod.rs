@@ -4,6 +4,7 @@
 //! comes from `tiles` (a streamed package) or is spawned by hand as [`city_material::CityPart`]s. Everything stands in the
 //! site frame in double precision; `origin` alone turns it into what the graphics card sees.
 
+use bevy::light::cluster::GlobalClusterSettings;
 use bevy::prelude::*;
 use bevy::render::render_resource::TextureFormat;
 
@@ -127,6 +128,7 @@ impl Plugin for EnginePlugins {
         }
         let shadow_map = app.world().resource::<Quality>().shadow_map_px;
         app.insert_resource(bevy::light::DirectionalLightShadowMap { size: shadow_map })
+            .add_systems(Startup, sort_no_lights)
             .configure_sets(Update, (EngineSystems::Camera, EngineSystems::Stream).chain())
             .add_plugins((
                 shader_table::ShaderTablePlugin,
@@ -141,6 +143,11 @@ impl Plugin for EnginePlugins {
                 overlay::OverlayPlugin,
             ));
     }
+}
+
+/// A city has one sun and no lamps that the card would have to sort: it is spared five passes a frame.
+fn sort_no_lights(settings: Option<ResMut<GlobalClusterSettings>>) {
+    settings.into_iter().for_each(|mut settings| settings.gpu_clustering = None);
 }
 
 /// What a camera of ours is made of, besides its target: no HDR and no tone mapping pass, because our materials map tones

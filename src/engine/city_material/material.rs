@@ -50,11 +50,13 @@ pub struct PlainProgram {
     pub marks: bool,
     /// Windows are lit, and colours that tell something.
     pub night: bool,
+    /// Windows are too small to be told apart.
+    pub far: bool,
 }
 
 impl PlainProgram {
-    /// For objects with such flags among them.
-    pub fn of(flags: ObjectFlags, night: bool) -> Self {
+    /// For objects with such flags among them; `far`: from where a pixel holds more than a window.
+    pub fn of(flags: ObjectFlags, night: bool, far: bool) -> Self {
         Self {
             ground: flags.has(ObjectFlags::GROUND),
             windows: flags.has(ObjectFlags::FACADE),
@@ -62,12 +64,13 @@ impl PlainProgram {
             water: flags.has(ObjectFlags::WATER),
             marks: flags.has_any(ObjectFlags::MARKS),
             night,
+            far: far && flags.has(ObjectFlags::FACADE),
         }
     }
 
     fn shader_defs(self) -> impl Iterator<Item = ShaderDefVal> {
         let (lit, marked) = ([("WATER", self.water), ("NIGHT", self.night)], [("MARKS", self.marks)]);
-        let built = [("WINDOWS", self.windows), ("FACES", self.faces)];
+        let built = [("WINDOWS", self.windows), ("FACES", self.faces), ("FAR", self.far)];
         built.into_iter().chain(lit).chain(marked).filter(|(_, holds)| *holds).map(|(name, _)| name.into())
     }
 }

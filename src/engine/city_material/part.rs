@@ -4,6 +4,7 @@ use bevy::asset::RenderAssetUsages;
 use bevy::camera::primitives::Aabb;
 use bevy::camera::visibility::NoAutoAabb;
 use bevy::ecs::system::SystemParam;
+use bevy::math::Vec3A;
 use bevy::mesh::{Indices, MeshVertexAttribute, PrimitiveTopology, VertexAttributeValues};
 use bevy::prelude::*;
 use bevy::render::render_resource::VertexFormat;
@@ -14,7 +15,7 @@ use super::material::PlainProgram;
 use super::{CityMaterial, ObjectLook, ObjectTable};
 use crate::engine::environment::EnvironmentUniform;
 use crate::engine::origin::SiteTransform;
-use crate::engine::{Quality, Tier};
+use crate::engine::{CameraView, Quality, SiteCamera, Tier};
 use crate::geometry;
 
 /// Unit normal in four signed bytes: 0.45 degrees fine, which flat walls do not show.
@@ -150,7 +151,7 @@ impl CityAssets<'_, '_> {
         let table = ObjectTable::new(looks, &mut self.images);
         let part = CityPart { triangles: mesh.triangles(), gpu_bytes: mesh_gpu_bytes(mesh) + table.bytes() };
         let drape = drape.filter(|_| !mesh.texture_coordinates.is_empty());
-        let plain = self.quality.plain.then(|| PlainProgram::of(table.flags(), self.environment.is_night()));
+        let plain = self.quality.plain.then(|| PlainProgram::of(table.flags(), self.environment.is_night(), false));
         let mut vertices = Vertices::of(mesh);
         if plain.is_some_and(|plain| plain.faces) && drape.is_none() {
             let last = self.quality.tier == Tier::WebGl2;
@@ -171,18 +172,35 @@ impl CityAssets<'_, '_> {
     }
 }
 
-/// Gives parts on a slow card the program that fits what has become of their objects, and the hour.
+/// A part is far whose nearest pixel covers this much of it, metres: three quarters of a storey, of which pixels can show
+/// nothing but moire. It is near again where a pixel covers a tenth less, so that it does not go to and fro.
+const FAR_PIXEL_M: f64 = 2.4;
+
+/// Gives parts on a slow card the program that fits what has become of their objects, the hour, and how far they are.
 pub(super) fn fit_programs(
     quality: Res<Quality>,
     environment: Res<EnvironmentUniform>,
-    parts: Query<(&ObjectTable, &MeshMaterial3d<CityMaterial>)>,
+    cameras: Query<(&SiteCamera, &Camera)>,
+    parts: Query<(&ObjectTable, &MeshMaterial3d<CityMaterial>, &Aabb, &SiteTransform)>,
     mut materials: ResMut<Assets<CityMaterial>>,
 ) {
     if !quality.plain {
         return;
     }
-    for (table, material) in &parts {
-        let plain = Some(PlainProgram::of(table.flags(), environment.is_night()));
+    let views = || {
+        let height_px = |camera: &Camera| camera.physical_target_size().map_or(1.0, |size| f64::from(size.y.max(1)));
+        cameras.iter().map(move |(site, camera)| (site.view, height_px(camera)))
+    };
+    for (table, material, bounds, place) in &parts {
+        let eye = |view: &CameraView| place.site_from_local.inverse().transform_point3(view.place_in_site);
+        let pixel_m = |(view, height_px): (CameraView, f64)| {
+            let outside = ((eye(&view).as_vec3a() - bounds.center).abs() - bounds.half_extents).max(Vec3A::ZERO);
+            f64::from(outside.length()) * 2.0 * (view.vertical_field_of_view_rad * 0.5).tan() / height_px
+        };
+        let nearest_m = views().map(pixel_m).fold(f64::INFINITY, f64::min);
+        let was_far = materials.get(material).and_then(|material| material.plain).is_some_and(|plain| plain.far);
+        let far = nearest_m > if was_far { FAR_PIXEL_M * 0.9 } else { FAR_PIXEL_M };
+        let plain = Some(PlainProgram::of(table.flags(), environment.is_night(), far));
         let fits = materials.get(material).is_none_or(|material| material.plain == plain);
         if !fits && let Some(mut material) = materials.get_mut(material) {
             material.plain = plain;

@@ -6,8 +6,8 @@ use crate::engine::city_material::{ObjectFlags, ObjectLook};
 use crate::geodesy::{SiteFrame, SitePoint};
 use crate::geometry::Mesh;
 
-const RINGS: u32 = 64;
-const SECTORS: u32 = 96;
+const RINGS: u32 = 32;
+const SECTORS: u32 = 64;
 const RADIUS_M: f64 = 120_000.0;
 /// Below the lowest object, so that footprints do not flicker on it.
 const BELOW_M: f64 = 0.4;
