@@ -70,7 +70,7 @@ export interface Scene {
   /** Where the camera flies while nobody moves it. */
   readonly tour: { cameras: string[]; hold_s: number; flight_s: number } | null;
   /** What the viewer writes beside the city. */
-  readonly panel: { indicators: string[]; alarms: boolean; time_bar: boolean };
+  readonly panel: { indicators: string[]; alarms: boolean; time_bar: boolean; legend: boolean };
   /** The instant whose sun shines where nothing moves (RFC 3339). */
   readonly sun: string | null;
   /** Seconds by which the city's clocks are ahead of UTC. */

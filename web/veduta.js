@@ -263,7 +263,7 @@ export class Veduta {
     const { memory, time, address: tiles, token, panel } = this.#options;
     // Whoever has asked for a view wants to stay there.
     const still = (this.#options.tour ?? !this.#options.camera) === false && { tour: null };
-    const bare = panel === false && { panel: { ...this.scene?.panel, indicators: [], alarms: false, time_bar: false } };
+    const bare = panel === false && { panel: { ...this.scene?.panel, indicators: [], alarms: false, time_bar: false, legend: false } };
     const scene = this.scene ? { ...this.scene, ...bare, ...still } : undefined;
     const options = { software: this.software, memory, time, camera, scene, panel, token };
     const tell = (event, what) => {

@@ -6,14 +6,10 @@ use super::stage::Stage;
 use crate::city::Expression;
 use crate::engine::CameraView;
 use crate::indicator::ObjectTree;
-use crate::scene::{Effect, EventAction};
+use crate::scene::{Effect, EventAction, Label};
 
 /// Objects of a layer that are asked for words where only the play tells which have them.
 const MOST_TRIED: usize = 2000;
-/// Labels of live values at most, nearest first.
-const MOST_LIVE: usize = 40;
-/// Labels of live values are drawn up to here, metres.
-const LIVE_WITHIN_M: f64 = 8_000.0;
 
 /// Objects that may carry words, by who asks for them.
 #[derive(Default)]
@@ -34,7 +30,8 @@ struct Candidates {
 
 impl Default for Candidates {
     fn default() -> Self {
-        Self { rows: Vec::new(), within_m: LIVE_WITHIN_M, limit: MOST_LIVE, tried: 0 }
+        let Label { within_m, limit, .. } = Label::live(String::new());
+        Self { rows: Vec::new(), within_m: within_m.into(), limit: limit as usize, tried: 0 }
     }
 }
 

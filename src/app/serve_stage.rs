@@ -154,8 +154,11 @@ fn scene_sources(scene: &SceneDocument) -> Vec<Option<String>> {
 
 fn scene_for_viewers(name: &str, city: &str, stage: &Stage) -> SceneForViewers {
     let scene = &stage.scene;
-    let effects =
-        |binding: &BindingDocument| EffectsForViewers { unit: binding.unit.clone(), effects: binding.effects.clone() };
+    let effects = |binding: &BindingDocument| EffectsForViewers {
+        property: binding.property.clone(),
+        unit: binding.unit.clone(),
+        effects: binding.effects.clone(),
+    };
     let moves = stage.scenario.is_some() || !scene.sources.is_empty();
     let removed = stage.objects.removed().iter();
     let run = |document: &SimulationDocument| {

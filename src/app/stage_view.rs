@@ -6,6 +6,7 @@ use bevy::prelude::*;
 
 use super::added::added_contents;
 use super::labels::LabelBook;
+use super::shell::legend::legend;
 use super::shell::screen_words::{
     self, Figure, alarm_lines, change_of, clock, grave, in_words, indicator_cards, object_panel,
 };
@@ -13,7 +14,7 @@ use super::shell::water::Water;
 use super::stage::{SharedStage, Stage, place_of};
 use crate::engine::city_material::ObjectFlags;
 use crate::engine::flood::FloodLayer;
-use crate::engine::overlay::{AlarmLine, IndicatorCard, Label, ObjectPanel, Overlay, Severity, TimeBar};
+use crate::engine::overlay::{AlarmLine, IndicatorCard, Label, LegendLine, ObjectPanel, Overlay, Severity, TimeBar};
 use crate::engine::tiles::AddedObjects;
 use crate::engine::{CameraView, DrawnObject, Environment, ObjectChange, ObjectChanges, ObjectLooks, SiteCamera};
 use crate::indicator::ObjectTree;
@@ -162,6 +163,10 @@ fn write(overlay: &mut Mut<Overlay>, stage: &Stage) {
     let indicators = indicators(stage);
     let alarms = if panel.alarms { alarms(stage) } else { Vec::new() };
     let message = stage.state().message.as_ref().map(|message| message.text.clone());
+    let legend = if panel.legend { legend_of(stage) } else { Vec::new() };
+    if overlay.legend != legend {
+        overlay.legend = legend;
+    }
     if overlay.indicators != indicators {
         overlay.indicators = indicators;
     }
@@ -171,6 +176,12 @@ fn write(overlay: &mut Mut<Overlay>, stage: &Stage) {
     if overlay.message != message {
         overlay.message = message;
     }
+}
+
+fn legend_of(stage: &Stage) -> Vec<LegendLine> {
+    let looks = stage.scene.bindings.iter();
+    let looks = looks.map(|binding| (binding.property.as_str(), binding.unit.as_deref(), &binding.effects[..]));
+    legend(&stage.scene.layers, looks, !stage.state().closed.is_empty())
 }
 
 fn indicators(stage: &Stage) -> Vec<IndicatorCard> {

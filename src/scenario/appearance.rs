@@ -16,7 +16,7 @@ use crate::scene::{
 };
 
 /// Colour of what is closed to people and traffic: none that an alarm has.
-const CLOSED_COLOR: Color = [124, 72, 168, 255];
+pub const CLOSED_COLOR: Color = [124, 72, 168, 255];
 
 /// Colour in which an object pulses that has an alarm.
 fn alarm_color(severity: Severity) -> Color {
@@ -214,7 +214,7 @@ impl Appearance {
         }
         // Several sensors on a building say each what they measure.
         if !told.is_empty() {
-            style.label = Some(Label { text: told.join(" · "), within_m: f32::INFINITY, limit: 50 });
+            style.label = Some(Label::live(told.join(" · ")));
         }
         let in_hidden_layer = |name: &String| self.layers.is_in(name, known.class, &attribute);
         let mut hides = self.layer_names.iter().filter(|name| known.hidden.contains(*name));

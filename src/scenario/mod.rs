@@ -31,7 +31,7 @@ mod viewed_scene;
 pub mod wire;
 
 pub use added::AddedContent;
-pub use appearance::{Appearance, Bound, Known, LiveProperty};
+pub use appearance::{Appearance, Bound, CLOSED_COLOR, Known, LiveProperty};
 pub use bench::{CityLiveBench, FrameBench, bench_city_live};
 pub use city_live::{CityLive, CityLiveSnapshot};
 pub use edits::{AddedModel, CityEdits, VariantEdits};

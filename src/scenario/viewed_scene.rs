@@ -54,6 +54,8 @@ pub struct RunForViewers {
 /// What a binding's values do to their objects.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct EffectsForViewers {
+    /// The property that they bring; empty where it is withheld.
+    pub property: String,
     /// UCUM unit.
     pub unit: Option<String>,
     /// Colours, words, pulses.
@@ -197,6 +199,11 @@ impl ViewedScene {
             let value = own.map(|own| own.value.clone()).or(rolled_up).unwrap_or(Value::Null);
             Some(LiveProperty { name, value, unit, state, age_s })
         })
+    }
+
+    /// Whether an event has closed something.
+    pub fn has_closed(&self) -> bool {
+        !self.closed.is_empty()
     }
 
     /// What events have set of an object.

@@ -7,6 +7,7 @@
 mod check_city;
 mod check_scenario;
 mod check_scene;
+mod effects;
 mod event_time;
 mod place;
 mod read;
@@ -30,10 +31,8 @@ pub use scene_document::{
 };
 pub use variables::Environment;
 
-pub use style::{
-    Color, EffectSheet, Freshness, Label, LiveValue, MISSING_COLOR, ObjectStyle, Ramp, StyleError, StyleSheet,
-    parse_color,
-};
+pub use effects::{EffectSheet, LiveValue};
+pub use style::{Color, Freshness, Label, MISSING_COLOR, ObjectStyle, Ramp, StyleError, StyleSheet, parse_color};
 
 /// The version of scene and scenario documents that this program reads and writes.
 pub const FORMAT_VERSION: u32 = 1;

@@ -467,4 +467,7 @@ pub struct PanelDocument {
     /// Whether the time bar is shown.
     #[serde(default)]
     pub time_bar: bool,
+    /// Whether it is said what the colours mean.
+    #[serde(default)]
+    pub legend: bool,
 }

@@ -1,7 +1,7 @@
-//! How objects look: layers over attributes, effects over live values. Compiled once, evaluated for every object of a tile.
+//! How objects look by their attributes: the layers of a scene, compiled once, evaluated for every object of a tile.
 
-use super::{Effect, LayerDocument, RampDocument, SceneDocument};
-use crate::city::{Expression, Scope, Value};
+use super::{LayerDocument, RampDocument, SceneDocument};
+use crate::city::{Expression, Scope};
 
 /// A colour: sRGB with straight alpha, as documents write it.
 pub type Color = [u8; 4];
@@ -40,8 +40,19 @@ pub struct Label {
     pub text: String,
     /// Drawn up to this distance, metres.
     pub within_m: f32,
-    /// At most this many of its layer at once, nearest first.
+    /// At most this many of its layer (or of all live values) at once, nearest first.
     pub limit: u32,
+    /// Number of the layer that writes it; `None` for live values.
+    pub layer: Option<u16>,
+}
+
+impl Label {
+    /// Words of live values.
+    pub fn live(text: String) -> Self {
+        const WITHIN_M: f32 = 8_000.0;
+        const LIMIT: u32 = 40;
+        Self { text, within_m: WITHIN_M, limit: LIMIT, layer: None }
+    }
 }
 
 /// How a live value is shown, each state told apart from all others:
@@ -73,7 +84,7 @@ pub enum Freshness {
 
 impl Freshness {
     /// How expressions call it.
-    fn word(self) -> &'static str {
+    pub(super) fn word(self) -> &'static str {
         match self {
             Self::Unbound => "",
             Self::Fresh => "fresh",
@@ -122,7 +133,8 @@ pub struct Ramp {
 }
 
 impl Ramp {
-    fn compile(document: &RampDocument, place: &str) -> Result<Self, StyleError> {
+    /// Reads a ramp; `place` names it in errors.
+    pub fn compile(document: &RampDocument, place: &str) -> Result<Self, StyleError> {
         let mut stops = Vec::with_capacity(document.stops.len());
         for (value, text) in &document.stops {
             stops.push((*value, color(text, place)?));
@@ -133,6 +145,21 @@ impl Ramp {
             return Err(StyleError { cause: "the stops of a ramp must rise".to_owned(), place: place.to_owned() });
         }
         Ok(Self { by: expression(&document.by, place)?, stops, missing })
+    }
+
+    /// The values of its stops, rising.
+    pub fn values(&self) -> impl Iterator<Item = f64> {
+        self.stops.iter().map(|(value, _)| *value)
+    }
+
+    /// The colour for what no value is there.
+    pub fn missing(&self) -> Color {
+        self.missing
+    }
+
+    /// The names of its expression.
+    pub(super) fn names(&self) -> &[String] {
+        self.by.names()
     }
 
     /// The colour for what names mean in `scope`.
@@ -166,12 +193,12 @@ fn mix(from: Color, to: Color, share: f32) -> Color {
     mixed
 }
 
-fn color(text: &str, place: &str) -> Result<Color, StyleError> {
+pub(super) fn color(text: &str, place: &str) -> Result<Color, StyleError> {
     let wrong = || StyleError { cause: format!("'{text}' is no colour (write #rrggbb)"), place: place.to_owned() };
     parse_color(text).ok_or_else(wrong)
 }
 
-fn expression(text: &str, place: &str) -> Result<Expression, StyleError> {
+pub(super) fn expression(text: &str, place: &str) -> Result<Expression, StyleError> {
     Expression::parse(text).map_err(|error| StyleError { cause: error.to_string(), place: place.to_owned() })
 }
 
@@ -248,7 +275,7 @@ impl StyleSheet {
     /// How an object of `class` looks whose attributes are what `scope` says.
     pub fn style(&self, class: &str, scope: &dyn Scope) -> ObjectStyle {
         let mut style = ObjectStyle::default();
-        for layer in self.layers.iter().filter(|layer| layer.holds(class, scope)) {
+        for (number, layer) in (0..).zip(&self.layers).filter(|(_, layer)| layer.holds(class, scope)) {
             style.visible = layer.visible.unwrap_or(style.visible);
             style.color = layer.color.or(style.color);
             if let Some(ramp) = &layer.ramp {
@@ -258,7 +285,8 @@ impl StyleSheet {
                 style.height_factor = (factor as f32).clamp(0.0, 100.0);
             }
             if let Some((text, within_m, limit)) = &layer.label {
-                style.label = words(text, scope).map(|text| Label { text, within_m: *within_m, limit: *limit });
+                let label = |text| Label { text, within_m: *within_m, limit: *limit, layer: Some(number) };
+                style.label = words(text, scope).map(label);
             }
         }
         style
@@ -278,114 +306,14 @@ impl Layer {
     }
 }
 
-fn words(text: &Expression, scope: &dyn Scope) -> Option<String> {
+pub(super) fn words(text: &Expression, scope: &dyn Scope) -> Option<String> {
     Some(text.evaluate(scope)).filter(|value| !value.is_null()).map(|value| value.to_string())
-}
-
-/// How expressions call the seconds since a value was measured.
-const AGE: &str = "age_s";
-
-#[derive(Debug, Clone, PartialEq)]
-enum CompiledEffect {
-    Color(Ramp),
-    Label(Expression),
-    Pulse(Expression, Color),
-}
-
-/// The effects of a binding, ready to be applied.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct EffectSheet(Vec<CompiledEffect>);
-
-/// A live value as effects see it: names `value`, `age_s`, `unit` and `state`, then the object's attributes.
-pub struct LiveValue<'a> {
-    /// The value.
-    pub value: &'a Value,
-    /// Seconds since it was measured.
-    pub age_s: f64,
-    /// UCUM unit.
-    pub unit: &'a str,
-    /// How trustworthy it is.
-    pub freshness: Freshness,
-    /// The object's attributes.
-    pub attributes: &'a dyn Scope,
-}
-
-impl Scope for LiveValue<'_> {
-    fn value(&self, name: &str) -> Value {
-        match name {
-            "value" => self.value.clone(),
-            AGE => Value::from(self.age_s),
-            "unit" => Value::from(self.unit),
-            "state" => Value::from(self.freshness.word()),
-            _ => self.attributes.value(name),
-        }
-    }
-}
-
-impl EffectSheet {
-    /// Compiles the effects of a binding; `place` names it in errors.
-    pub fn compile(effects: &[Effect], place: &str) -> Result<Self, StyleError> {
-        let compile = |effect: &Effect| {
-            Ok(match effect {
-                Effect::Color { ramp } => CompiledEffect::Color(Ramp::compile(ramp, place)?),
-                Effect::Label { text } => CompiledEffect::Label(expression(text, place)?),
-                Effect::Pulse { when, color: text } => {
-                    CompiledEffect::Pulse(expression(when, place)?, color(text, place)?)
-                }
-            })
-        };
-        effects.iter().map(compile).collect::<Result<_, _>>().map(Self)
-    }
-
-    /// Whether there are no effects.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Whether the look changes while the value grows old, also where nothing comes.
-    pub fn follows_age(&self) -> bool {
-        let expression = |effect: &CompiledEffect| match effect {
-            CompiledEffect::Color(Ramp { by, .. }) => by.names().iter().any(|name| name == AGE),
-            CompiledEffect::Label(text) | CompiledEffect::Pulse(text, _) => text.names().iter().any(|name| name == AGE),
-        };
-        self.0.iter().any(expression)
-    }
-
-    /// Lays the effects of a value over how the object looks without it.
-    pub fn apply(&self, live: &LiveValue<'_>, style: &mut ObjectStyle) {
-        let missing = live.freshness == Freshness::Missing || live.value.is_null();
-        for effect in &self.0 {
-            match effect {
-                CompiledEffect::Color(ramp) => {
-                    let tells = !missing && live.freshness != Freshness::OutOfRange;
-                    let fresh = if tells { ramp.color(live) } else { ramp.missing };
-                    style.color = Some(if live.freshness == Freshness::Stale { faded(fresh) } else { fresh });
-                    style.freshness = live.freshness;
-                }
-                CompiledEffect::Label(text) if !missing => {
-                    let label = |text| Label { text, within_m: f32::INFINITY, limit: 50 };
-                    style.label = words(text, live).map(label);
-                }
-                CompiledEffect::Pulse(when, color) => {
-                    let alive = !missing && live.freshness != Freshness::Stale;
-                    style.pulse = (alive && when.is_true(live)).then_some(*color).or(style.pulse);
-                }
-                CompiledEffect::Label(_) => {}
-            }
-        }
-    }
-}
-
-/// Half of the way to the grey of the same lightness.
-fn faded([r, g, b, a]: Color) -> Color {
-    let grey = 0.2126 * f32::from(r) + 0.7152 * f32::from(g) + 0.0722 * f32::from(b);
-    let half = |channel: u8| ((f32::from(channel) + grey) * 0.5).round() as u8;
-    [half(r), half(g), half(b), a]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::city::Value;
 
     fn ramp(stops: &[(f64, &str)]) -> RampDocument {
         let stops = stops.iter().map(|(value, color)| (*value, (*color).to_owned())).collect();
@@ -428,34 +356,5 @@ mod tests {
         );
         assert_eq!(ramp.at(5.0)[0], 186, "half the light, not half the number");
         assert!(Ramp::compile(&super::tests::ramp(&[(1.0, "#000"), (1.0, "#fff")]), "x").is_err());
-    }
-
-    #[test]
-    fn every_state_of_a_value_looks_different() {
-        let effects = [
-            Effect::Color { ramp: ramp(&[(0.0, "#00ff00"), (100.0, "#ff0000")]) },
-            Effect::Label { text: "format(value, 0) || unit || if(state = 'fresh', '', ' ' || state)".into() },
-            Effect::Pulse { when: "value > 50".into(), color: "#ffffff".into() },
-        ];
-        let sheet = EffectSheet::compile(&effects, "binding").unwrap();
-        let look = |freshness| {
-            let value = Value::Float(80.0);
-            let mut style = ObjectStyle::default();
-            sheet.apply(
-                &LiveValue { value: &value, age_s: 1.0, unit: "kW", freshness, attributes: &building },
-                &mut style,
-            );
-            style
-        };
-        let fresh = look(Freshness::Fresh);
-        assert_eq!(fresh.label.as_ref().unwrap().text, "80kW");
-        assert_eq!(look(Freshness::Suspect).label.unwrap().text, "80kW suspect");
-        assert!(fresh.pulse.is_some() && look(Freshness::Stale).pulse.is_none());
-        assert_eq!(look(Freshness::Missing).color, Some(MISSING_COLOR));
-        assert_eq!(look(Freshness::OutOfRange).color, Some(MISSING_COLOR), "not that of the highest reading");
-        let states =
-            [Freshness::Fresh, Freshness::Stale, Freshness::Missing, Freshness::OutOfRange, Freshness::Suspect];
-        let looks: std::collections::BTreeSet<_> = states.map(|s| (look(s).color, look(s).freshness as u8)).into();
-        assert_eq!(looks.len(), states.len());
     }
 }

@@ -134,6 +134,7 @@ fn town() -> Town {
             .bindings
             .iter()
             .map(|binding| veduta::scenario::EffectsForViewers {
+                property: binding.property.clone(),
                 unit: binding.unit.clone(),
                 effects: binding.effects.clone(),
             })
@@ -403,7 +404,7 @@ fn what_a_scene_says_of_itself_names_nothing_that_is_withheld() {
     assert_eq!((&scene["removed"], &scene["panel"]["indicators"]), (&json!([]), &json!(["each"])));
     assert_eq!(
         (&scene["bindings"][0], &scene["bindings"][1]["unit"]),
-        (&json!({"unit": null, "effects": []}), &json!("kW"))
+        (&json!({"property": "", "unit": null, "effects": []}), &json!("kW"))
     );
     let list = get("/api/scenarios").json();
     assert_eq!((&list[0]["layers"], &list[0]["properties"]), (&json!(["devices"]), &json!(["power"])));

@@ -6,7 +6,7 @@ use veduta::app::offscreen::{Offscreen, OffscreenSettings};
 use veduta::app::shell::surroundings::show_city;
 use veduta::engine::city_material::ObjectFlags;
 use veduta::engine::faces::{Faces, add_face};
-use veduta::engine::overlay::{AlarmLine, IndicatorCard, Label, ObjectPanel, Overlay, Severity, TimeBar};
+use veduta::engine::overlay::{AlarmLine, IndicatorCard, Label, LegendLine, ObjectPanel, Overlay, Severity, TimeBar};
 use veduta::engine::picking::{Pick, pick};
 use veduta::engine::{CameraView, CityStream, ObjectChange, ObjectChanges};
 use veduta::streaming::SessionSettings;
@@ -106,6 +106,39 @@ fn what_changes_in_every_frame_is_seen() {
     shell.world_mut().resource_mut::<Schedules>().add_systems(Update, change);
     let moving = seen(&mut shell);
     assert!((moving - still).abs() < 0.3 * still, "{moving} of the picture differs, and {still} where nothing changes");
+}
+
+/// The legend has the very colours that it explains, at the left over the lower edge.
+#[test]
+fn a_legend_shows_its_colours() {
+    let (width, height) = (960, 540);
+    let mut shell = Offscreen::new(OffscreenSettings { width, height, ..Default::default() }).unwrap();
+    let shades = vec![[47, 191, 113], [247, 129, 84], [180, 67, 108]];
+    let (patch, stripe) = ([200, 30, 220], [240, 240, 20]);
+    shell.world_mut().resource_mut::<Overlay>().legend = vec![
+        LegendLine::Ramp {
+            title: "pm25 ug/m3".into(),
+            shades: shades.clone(),
+            stops: ["0", "75", "150"].map(Into::into).into(),
+        },
+        LegendLine::Swatch { title: "过期 stale".into(), color: patch, stripes: Some(stripe) },
+    ];
+    let picture = shell.picture().unwrap();
+    let places = |color: [u8; 3]| {
+        let same = |pixel: &[u8]| pixel.iter().zip(color).all(|(a, b)| a.abs_diff(b) <= 2);
+        let pixels = picture.rgba.chunks_exact(4).zip(0..).filter(move |(pixel, _)| same(pixel));
+        pixels.map(|(_, at)| (at % width, at / width)).collect::<Vec<(u32, u32)>>()
+    };
+    let lefts: Vec<u32> = shades
+        .iter()
+        .map(|shade| {
+            let places = places(*shade);
+            assert!(places.len() > 150, "{shade:?}: {} pixels", places.len());
+            assert!(places.iter().all(|(x, y)| *x < width / 4 && *y > height / 2), "{shade:?}");
+            places.iter().map(|(x, _)| *x).min().unwrap()
+        })
+        .collect();
+    assert!(lefts.is_sorted() && places(patch).len() > 15 && places(stripe).len() > 10, "{lefts:?}");
 }
 
 /// Signs that the engine's own face lacks are told once, and written as soon as a face is there that has them.

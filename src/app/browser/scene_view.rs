@@ -1,26 +1,28 @@
 //! The viewed scene in the engine's world: looks, sun, words and labels follow what the server says.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use bevy::prelude::*;
 use glam::DVec3;
 
+use super::shell::legend::legend;
 use super::shell::screen_words::{
     Figure, alarm_lines, clock, grave, in_words, indicator_cards, object_panel, time_bar,
 };
 use super::shell::water::Water;
 use super::viewed::{Inner, Viewed, attribute};
 use crate::engine::flood::FloodLayer;
-use crate::engine::overlay::{Label, ObjectPanel, Overlay, Severity};
+use crate::engine::overlay::{Label, LegendLine, ObjectPanel, Overlay, Severity};
 use crate::engine::picking::Pick;
 use crate::engine::tiles::{NO_OBJECT, PartObjects};
 use crate::engine::{CameraView, DrawnObject, EngineSystems, Environment, ObjectChanges, SiteCamera};
 use crate::geometry::Bounds;
 use crate::quantity::Timestamp;
+use crate::scenario::ViewedScene;
 use crate::scene::Effect;
 
-/// Labels on the screen at most.
-const MOST_LABELS: usize = 60;
-/// Labels are drawn up to here where a scene does not say, metres.
-const LABELS_WITHIN_M: f64 = 8_000.0;
+/// Objects that are asked for words at most, the nearest first.
+const MOST_TRIED: usize = 2000;
 
 /// Keeps the world as the scene is.
 pub struct SceneViewPlugin(pub Viewed);
@@ -116,9 +118,16 @@ fn written(inner: &Inner, picked: Option<&Pick>, before: &Overlay) -> Overlay {
             let text = clock(play.time, document.zone_s);
             time_bar(text, play.time, [play.start, play.end], play.playing.then_some(play.speed))
         }),
+        legend: if document.panel.legend { legend_of(scene) } else { Vec::new() },
         labels: before.labels.clone(),
         attribution: before.attribution.clone(),
     }
+}
+
+fn legend_of(scene: &ViewedScene) -> Vec<LegendLine> {
+    let looks = scene.document().bindings.iter();
+    let looks = looks.map(|binding| (binding.property.as_str(), binding.unit.as_deref(), &binding.effects[..]));
+    legend(&scene.document().layers, looks, scene.has_closed())
 }
 
 fn panel_of(inner: &Inner, picked: &Pick) -> ObjectPanel {
@@ -183,10 +192,28 @@ fn tops(part: &PartObjects, features: &[usize]) -> Vec<(usize, DVec3)> {
     features.iter().zip(&boxes).filter_map(top).collect()
 }
 
-/// Writes the words of the nearest objects in sight.
+/// What stands over the picked object, which may be behind others: what it says anyhow, or what it is called.
+fn picked_label(picked: &Pick, inner: &Inner, parts: &Query<&PartObjects>) -> Option<Label> {
+    let (mut top, mut said) = (None, None);
+    for part in parts {
+        for (feature, _) in part.rows.iter().enumerate().filter(|(_, row)| **row == picked.row) {
+            let object = DrawnObject { row: picked.row, features: &part.features, feature };
+            said = inner.scene.style(picked.row, &|name| attribute(&object, name)).label;
+            let here = tops(part, &[feature]).pop().map(|(_, place)| place);
+            top = here.into_iter().chain(top).max_by(|a, b| a.z.total_cmp(&b.z));
+        }
+    }
+    let told = |name: &str| picked.attributes.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
+    let text = said.map(|label| label.text).or_else(|| told("name")).or_else(|| told("id"))?;
+    Some(Label { place_in_site: top?, text, value: String::new(), severity: Severity::Plain })
+}
+
+/// Writes the words of the picked object, and of the nearest others in sight.
 fn write_labels(
     viewed: Res<Viewed>,
+    picked: Res<Picked>,
     parts: Query<(&PartObjects, &Labelled, &Visibility)>,
+    all_parts: Query<&PartObjects>,
     cameras: Query<&SiteCamera>,
     mut written: Local<Option<(CameraView, Timestamp, usize, usize)>>,
     mut overlay: ResMut<Overlay>,
@@ -196,33 +223,36 @@ fn write_labels(
     let shown = parts.iter().filter(|(.., visibility)| **visibility != Visibility::Hidden);
     let count = shown.clone().map(|(_, labelled, _)| labelled.0.len()).sum();
     let now = (view, inner.scene.mirror().now, count, inner.styles);
-    if *written == Some(now) {
+    if *written == Some(now) && !picked.is_changed() {
         return;
     }
     *written = Some(now);
     let mut near: Vec<(f64, &PartObjects, usize, DVec3)> = shown
         .flat_map(|(part, labelled, _)| labelled.0.iter().map(move |(feature, place)| (part, *feature, *place)))
         .map(|(part, feature, place)| (place.distance(view.place_in_site), part, feature, place))
-        .filter(|(distance, .., place)| *distance <= LABELS_WITHIN_M && view.sees(*place))
+        .filter(|(.., place)| view.sees(*place))
         .collect();
     // Live values before names, the nearest first.
     let is_named = |part: &PartObjects, feature: usize| {
         part.rows.get(feature).is_none_or(|row| inner.scene.values(*row).next().is_none())
     };
     near.sort_by(|a, b| is_named(a.1, a.2).cmp(&is_named(b.1, b.2)).then(a.0.total_cmp(&b.0)));
-    let mut labels: Vec<Label> = Vec::new();
-    let mut rows = std::collections::BTreeSet::new();
-    for (distance, part, feature, place_in_site) in near {
+    let selected = picked.0.as_ref().and_then(|picked| picked_label(picked, &inner, &all_parts));
+    let mut labels: Vec<Label> = selected.into_iter().collect();
+    let mut rows: BTreeSet<u32> = picked.0.iter().map(|picked| picked.row).collect();
+    let mut written_of: BTreeMap<Option<u16>, u32> = BTreeMap::new();
+    for (distance, part, feature, place_in_site) in near.into_iter().take(MOST_TRIED) {
         let Some(row) = part.rows.get(feature).copied() else { continue };
         let object = DrawnObject { row, features: &part.features, feature };
         let style = inner.scene.style(row, &|name| attribute(&object, name));
-        let label = style.label.filter(|label| style.visible && distance <= f64::from(label.within_m));
-        if let Some(label) = label.filter(|_| rows.insert(row)) {
+        let Some(label) = style.label.filter(|label| style.visible && distance <= f64::from(label.within_m)) else {
+            continue;
+        };
+        let written = written_of.entry(label.layer).or_default();
+        if *written < label.limit && rows.insert(row) {
+            *written += 1;
             let severity = inner.scene.alarm(row).map_or(Severity::Good, grave);
             labels.push(Label { place_in_site, text: label.text, value: String::new(), severity });
-        }
-        if labels.len() == MOST_LABELS {
-            break;
         }
     }
     if overlay.labels != labels {

@@ -2,6 +2,7 @@
 //! pointer and fingers do, the water of simulations, and the tour that flies where nobody steers.
 
 pub mod controls;
+pub mod legend;
 pub mod screen_words;
 pub mod surroundings;
 pub mod tour;

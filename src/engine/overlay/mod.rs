@@ -2,6 +2,7 @@
 //! time bar. Whoever has something to say changes [`Overlay`]; the nodes are made anew only when it has changed.
 
 mod labels;
+mod legend;
 mod panels;
 
 use bevy::prelude::*;
@@ -24,6 +25,8 @@ pub struct Overlay {
     pub message: Option<String>,
     /// Where the play stands.
     pub time_bar: Option<TimeBar>,
+    /// What the colours mean.
+    pub legend: Vec<LegendLine>,
     /// Words that stand on objects.
     pub labels: Vec<Label>,
     /// Who must be named for the data.
@@ -94,6 +97,29 @@ pub struct TimeBar {
     pub playing: bool,
 }
 
+/// What colours mean.
+#[derive(Debug, Clone, PartialEq)]
+pub enum LegendLine {
+    /// Colours along a value.
+    Ramp {
+        /// What the value is, with its unit.
+        title: String,
+        /// sRGB, evenly from the first stop to the last.
+        shades: Vec<[u8; 3]>,
+        /// Values that are written under the shades, evenly from end to end.
+        stops: Vec<String>,
+    },
+    /// A colour by itself, or a mark.
+    Swatch {
+        /// What it means.
+        title: String,
+        /// sRGB.
+        color: [u8; 3],
+        /// sRGB of stripes over it.
+        stripes: Option<[u8; 3]>,
+    },
+}
+
 /// Words at a place.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Label {
@@ -117,8 +143,9 @@ impl Overlay {
         let cards = self.indicators.iter().flat_map(|card| [&card.name, &card.value, &card.unit]);
         let labels = self.labels.iter().flat_map(|label| [&label.text, &label.value]);
         let others = self.message.iter().chain([&self.attribution]);
+        let legend = self.legend.iter().flat_map(LegendLine::words);
         let alarms = self.alarms.iter().flat_map(|alarm| [&alarm.since, &alarm.text]);
-        panel.chain(cards).chain(labels).chain(others).chain(alarms).map(String::as_str)
+        panel.chain(cards).chain(labels).chain(others).chain(alarms).chain(legend).map(String::as_str)
     }
 }
 

@@ -9,7 +9,7 @@ use super::{ACCENT, AlarmLine, FAINT, GLASS, INK, IndicatorCard, LINE, ObjectPan
 pub(super) struct Panel;
 
 /// A card that hangs `top` from above and `right` from the right.
-fn card(top: Val, right: Val) -> Node {
+pub(super) fn card(top: Val, right: Val) -> Node {
     Node {
         position_type: PositionType::Absolute,
         top,
@@ -23,7 +23,7 @@ fn card(top: Val, right: Val) -> Node {
     }
 }
 
-fn glass(parent: &mut ChildSpawnerCommands, node: Node, fill: impl FnOnce(&mut ChildSpawnerCommands)) {
+pub(super) fn glass(parent: &mut ChildSpawnerCommands, node: Node, fill: impl FnOnce(&mut ChildSpawnerCommands)) {
     parent.spawn((Panel, node, BackgroundColor(GLASS), BorderColor::all(LINE))).with_children(fill);
 }
 
@@ -51,6 +51,7 @@ impl Words {
         if let Some(bar) = &overlay.time_bar {
             self.time_bar(screen, bar);
         }
+        self.legend(screen, &overlay.legend, if overlay.time_bar.is_some() { 92.0 } else { 18.0 });
         if !overlay.attribution.is_empty() {
             let at = Node { position_type: PositionType::Absolute, right: px(10), bottom: px(6), ..default() };
             screen.spawn(at).with_children(|corner| self.line(corner, &overlay.attribution, 11.0, FAINT));

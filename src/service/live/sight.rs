@@ -14,8 +14,8 @@ use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::package::City;
-use crate::scenario::SceneForViewers;
 use crate::scenario::wire::{Alarm, Figure, Hello, LiveMessage, LiveValueOf, Staging, Told, Update};
+use crate::scenario::{EffectsForViewers, SceneForViewers};
 use crate::scene::{Effect, IndicatorDocument, LayerDocument, SceneDocument};
 use crate::service::Published;
 
@@ -264,7 +264,7 @@ impl Sight {
             let property = written.bindings.get(number).map(|binding| binding.property.as_str());
             let mut binding = binding.clone();
             if property.is_none_or(|property| !self.seen.shows(property)) {
-                (binding.unit, binding.effects) = (None, Vec::new());
+                binding = EffectsForViewers::default();
             }
             binding.effects.retain(|effect| !tells(effect));
             binding
