@@ -261,13 +261,6 @@ impl Publisher {
             let (playing, looping, speed) = (play.is_playing(), play.is_looping(), play.speed());
             Play { time: play.shown_time(), start, end, step_s, playing, looping, speed }
         });
-        for rows in rows.chunks(ROWS_AT_ONCE) {
-            let values: Vec<Fact> = rows.iter().flat_map(|row| values_of(stage.live(), *row)).collect();
-            self.channel.publish(|board| {
-                introduce(board, &stage, rows.iter().copied());
-                values.into_iter().for_each(|value| board.put(value));
-            });
-        }
         let figures = self.changed_figures(&stage);
         let (changed, raised) = self.changed_alarms(&stage);
         self.channel.publish(|board| {
@@ -281,6 +274,14 @@ impl Publisher {
             }
             happenings.iter().for_each(|happening| board.tell(Told::from(happening)));
         });
+        // Values come last: who waits for one on the board finds there what follows from it.
+        for rows in rows.chunks(ROWS_AT_ONCE) {
+            let values: Vec<Fact> = rows.iter().flat_map(|row| values_of(stage.live(), *row)).collect();
+            self.channel.publish(|board| {
+                introduce(board, &stage, rows.iter().copied());
+                values.into_iter().for_each(|value| board.put(value));
+            });
+        }
     }
 
     fn changed_figures(&mut self, stage: &Stage) -> Vec<Fact> {
