@@ -2,10 +2,10 @@
 
 use glam::DVec3;
 
-use super::{CrsId, Ecef, Geodetic, WGS84_SEMI_MAJOR_AXIS_M};
+use super::{CrsId, Ecef, Geodetic, SiteFrame, SitePoint, WGS84_SEMI_MAJOR_AXIS_M};
 
 /// How a CRS relates to WGS 84 longitude and latitude in degrees.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(super) enum ClosedForm {
     /// Longitude and latitude that count as WGS 84.
     Geographic,
@@ -13,6 +13,8 @@ pub(super) enum ClosedForm {
     WebMercator,
     /// EPSG:4978 (EPSG method 9602).
     Geocentric,
+    /// East, north, up at a place (EPSG method 9837).
+    Topocentric(Box<SiteFrame>),
 }
 
 /// Geographic CRS whose transformation to WGS 84 is null in the EPSG dataset (transformations 9123-like with zero
@@ -27,6 +29,9 @@ impl ClosedForm {
             "OGC:CRS84" | "OGC:CRS84h" => return Some(Self::Geographic),
             _ => {}
         }
+        if let Some(origin) = crs.topocentric_origin() {
+            return Some(Self::Topocentric(Box::new(SiteFrame::new(origin))));
+        }
         match crs.epsg_code()? {
             3857 => Some(Self::WebMercator),
             4978 => Some(Self::Geocentric),
@@ -36,7 +41,7 @@ impl ClosedForm {
     }
 
     /// A point of this CRS as longitude and latitude in degrees and height.
-    pub fn to_degrees(self, point: DVec3) -> DVec3 {
+    pub fn to_degrees(&self, point: DVec3) -> DVec3 {
         match self {
             Self::Geographic => point,
             Self::WebMercator => {
@@ -44,11 +49,12 @@ impl ClosedForm {
                 DVec3::new(x.to_degrees(), y.sinh().atan().to_degrees(), point.z)
             }
             Self::Geocentric => degrees(Ecef(point).to_geodetic()),
+            Self::Topocentric(frame) => degrees(frame.to_geodetic(SitePoint(point))),
         }
     }
 
     /// Longitude and latitude in degrees and height as a point of this CRS.
-    pub fn of_degrees(self, point: DVec3) -> DVec3 {
+    pub fn of_degrees(&self, point: DVec3) -> DVec3 {
         match self {
             Self::Geographic => point,
             Self::WebMercator => DVec3::new(
@@ -57,6 +63,7 @@ impl ClosedForm {
                 point.z,
             ),
             Self::Geocentric => Geodetic::from_degrees(point.x, point.y, point.z).to_ecef().0,
+            Self::Topocentric(frame) => frame.from_geodetic(Geodetic::from_degrees(point.x, point.y, point.z)).0,
         }
     }
 }

@@ -4,10 +4,13 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use super::GeodesyError;
+use super::{GeodesyError, Geodetic};
+
+/// How the name of a topocentric CRS begins.
+const TOPOCENTRIC: &str = "+proj=topocentric +ellps=WGS84";
 
 /// A coordinate reference system by name, normalised: `EPSG:28992`, `EPSG:28992+5709` (horizontal and vertical), `OGC:CRS84`,
-/// `GCJ02`, `BD09`, a PROJ string (`+proj=tmerc +lon_0=114 +x_0=500000 +ellps=GRS80`), or the name of a city CRS. Cheap to
+/// `GCJ02`, `BD09`, their maps `GCJ02MC`, `BD09MC`, a PROJ string (`+proj=tmerc +lon_0=114 +x_0=500000 +ellps=GRS80`), or the name of a city CRS. Cheap to
 /// clone; equal names are equal CRS.
 ///
 /// Read from what files hold: `EPSG:7415`, `urn:ogc:def:crs:EPSG::28992`, `urn:ogc:def:crs,crs:EPSG::28992,crs:EPSG::5709`,
@@ -33,6 +36,53 @@ impl CrsId {
         Self(format!("EPSG:{code}").into())
     }
 
+    /// East, north and up in metres at a place, as PROJ calls it (EPSG method 9837): what a model has that knows where it
+    /// stands, and no map.
+    pub fn topocentric(origin: Geodetic) -> Self {
+        let (longitude, latitude) = (origin.longitude_rad.to_degrees(), origin.latitude_rad.to_degrees());
+        let height = origin.ellipsoid_height_m;
+        Self(format!("{TOPOCENTRIC} +lon_0={longitude} +lat_0={latitude} +h_0={height}").into())
+    }
+
+    /// Web Mercator of GCJ-02 places, metres: the tiles of Amap, Tencent and Google in China lie in it.
+    pub fn gcj02_mercator() -> Self {
+        Self("GCJ02MC".into())
+    }
+
+    /// Baidu's Mercator of BD-09 places, metres: Baidu's tiles lie in it.
+    pub fn bd09_mercator() -> Self {
+        Self("BD09MC".into())
+    }
+
+    /// The origin of a [`Self::topocentric`] CRS.
+    pub(super) fn topocentric_origin(&self) -> Option<Geodetic> {
+        let rest = self.0.strip_prefix(TOPOCENTRIC)?;
+        let value = |key: &str| rest.split_whitespace().find_map(|word| word.strip_prefix(key)?.parse::<f64>().ok());
+        let origin = Geodetic::from_degrees(value("+lon_0=")?, value("+lat_0=")?, value("+h_0=").unwrap_or_default());
+        (origin.longitude_rad.is_finite()
+            && origin.latitude_rad.abs() <= std::f64::consts::FRAC_PI_2
+            && origin.ellipsoid_height_m.is_finite())
+        .then_some(origin)
+    }
+
+    /// Of a definition as files carry it: WKT 1 or 2, or a projection file of ARC/INFO. Its EPSG code where it has one or the
+    /// table of definitions knows it, else a PROJ string of its parameters.
+    ///
+    /// ```
+    /// use veduta::geodesy::CrsId;
+    /// let text = r#"GEOGCS["GCS_WGS_1984",DATUM["D_WGS_1984",SPHEROID["WGS_1984",6378137,298.257223563]],
+    ///     PRIMEM["Greenwich",0],UNIT["Degree",0.0174532925199433]]"#;
+    /// assert_eq!(CrsId::from_wkt(text).unwrap().to_string(), "EPSG:4326");
+    /// ```
+    pub fn from_wkt(text: &str) -> Result<Self, GeodesyError> {
+        super::wkt::from_text(text)
+    }
+
+    /// The same of PROJJSON, which GeoParquet carries.
+    pub fn from_projjson(text: &str) -> Result<Self, GeodesyError> {
+        super::wkt::from_projjson(text)
+    }
+
     /// The normalised name.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -52,6 +102,16 @@ impl CrsId {
     /// The name itself where it is a PROJ string: one projection (or `longlat`, `geocent`) with its ellipsoid and shift.
     pub fn proj_string(&self) -> Option<&str> {
         self.0.starts_with("+proj=").then_some(&*self.0)
+    }
+
+    /// The PROJ string of the CRS, east first: of EPSG codes by the table of definitions, where they are in it.
+    ///
+    /// ```
+    /// use veduta::geodesy::CrsId;
+    /// assert!(CrsId::epsg(32654).definition().unwrap().starts_with("+proj=utm +zone=54"));
+    /// ```
+    pub fn definition(&self) -> Option<String> {
+        super::crs_info::proj_string(self)
     }
 
     /// Whether the name is `AUTHORITY:CODE` or a PROJ string, and not one of ours.
@@ -190,6 +250,8 @@ fn plain_name(name: &str) -> Option<String> {
     match folded.as_str() {
         "GCJ02" => Some("GCJ02".to_owned()),
         "BD09" | "BD09LL" => Some("BD09".to_owned()),
+        "GCJ02MC" => Some("GCJ02MC".to_owned()),
+        "BD09MC" => Some("BD09MC".to_owned()),
         "CRS84" => Some("OGC:CRS84".to_owned()),
         _ => {
             let number = name.bytes().all(|b| b.is_ascii_digit());
@@ -224,6 +286,7 @@ mod tests {
             ("gcj-02", "GCJ02"),
             ("GCJ02", "GCJ02"),
             ("BD-09", "BD09"),
+            ("bd09_mc", "BD09MC"),
             ("ESRI:102100", "ESRI:102100"),
             ("深圳独立坐标系", "深圳独立坐标系"),
             ("+lon_0=114  +proj=tmerc +ellps=GRS80", "+proj=tmerc +lon_0=114 +ellps=GRS80"),
@@ -234,6 +297,18 @@ mod tests {
         assert_eq!(CrsId::epsg(28992).epsg_code(), Some(28992));
         let compound: CrsId = "EPSG:28992+5709".parse().unwrap();
         assert_eq!((compound.epsg_code(), compound.vertical_epsg_code()), (Some(28992), Some(5709)));
+    }
+
+    #[test]
+    fn a_topocentric_name_holds_its_origin() {
+        let origin = Geodetic::from_degrees(8.436_539, 49.100_435, 110.25);
+        let crs = CrsId::topocentric(origin);
+        assert_eq!(crs.to_string().parse(), Ok(crs.clone()));
+        let back = crs.topocentric_origin().unwrap();
+        assert!((back.longitude_rad - origin.longitude_rad).abs() < 1e-15, "{crs}");
+        assert_eq!(back.ellipsoid_height_m, 110.25);
+        let nowhere: CrsId = "+proj=topocentric +ellps=WGS84 +lon_0=8 +lat_0=99".parse().unwrap();
+        assert_eq!(nowhere.topocentric_origin(), None);
     }
 
     #[test]

@@ -12,6 +12,14 @@ pub enum GeodesyError {
         /// What was given.
         text: String,
     },
+    /// A definition (WKT, PROJJSON) that gives no CRS.
+    #[error("its definition of a coordinate reference system cannot be used: {cause}; give one with --crs ({text})")]
+    BadDefinition {
+        /// What is wrong with it.
+        cause: String,
+        /// Its beginning.
+        text: String,
+    },
     /// The CRS is well written but neither the registry nor the backend knows it.
     #[error(
         "the coordinate reference system {crs} is not known here; give one that is with --crs, or describe it as a city CRS, \

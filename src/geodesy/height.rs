@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use glam::DVec2;
+
 use super::GeodesyError;
 
 /// What the heights of a source are above. They become heights above the WGS 84 ellipsoid at import.
@@ -50,6 +52,19 @@ const EGM96_COLUMNS: usize = 1440;
 const EGM96_ROWS: usize = 721;
 
 impl GeoidModel {
+    /// From nodes: the longitude and latitude of the south-western one in degrees, the steps between them to the east and to
+    /// the north, and rows of metres from the south, NaN where not known.
+    pub fn new(south_west_deg: DVec2, step_deg: DVec2, rows: Vec<Vec<f32>>) -> Result<Self, GeodesyError> {
+        let columns = rows.first().map_or(0, Vec::len);
+        let sound = south_west_deg.is_finite() && step_deg.is_finite() && step_deg.cmpgt(DVec2::ZERO).all();
+        if !sound || columns < 2 || rows.len() < 2 || rows.iter().any(|row| row.len() != columns) {
+            let cause = "it has no grid of nodes, or they have no place".to_owned();
+            return Err(GeodesyError::BadGeoid { format: "grid", cause });
+        }
+        let (west_deg, south_deg) = (south_west_deg.x, south_west_deg.y);
+        Ok(Self { south_deg, west_deg, step_lon_deg: step_deg.x, step_lat_deg: step_deg.y, columns, rows })
+    }
+
     /// `WW15MGH.DAC`: EGM96 at 15 minutes (NGA), big-endian centimetres from 90 N southwards, from 0 E eastwards.
     pub fn from_egm96(bytes: &[u8]) -> Result<Self, GeodesyError> {
         if bytes.len() != EGM96_COLUMNS * EGM96_ROWS * 2 {

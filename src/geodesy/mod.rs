@@ -15,6 +15,7 @@ mod backend;
 #[cfg(not(feature = "proj"))]
 #[path = "backend_proj4rs.rs"]
 mod backend;
+mod baidu_mercator;
 mod china_offset;
 mod city_crs;
 mod closed_form;
@@ -31,6 +32,7 @@ pub mod proj_operation;
 mod registry;
 mod site_conversion;
 mod sun;
+mod wkt;
 
 pub use city_crs::{CityCrs, CityRelation};
 pub use crs_id::CrsId;

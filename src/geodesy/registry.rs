@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use glam::DVec3;
+use glam::{DVec2, DVec3};
 
 use super::closed_form::ClosedForm;
 use super::operation::{Chain, PointWise};
 use super::{CityCrs, CityRelation, CoordinateOperation, CrsId, CrsInfo, GeodesyError, Identity};
-use super::{backend, china_offset, city_crs, crs_info};
+use super::{backend, baidu_mercator, china_offset, city_crs, crs_info};
 
 /// Knows every CRS: those of the authorities, the offsets of Chinese maps, and the city CRS of a scene or recipe. Cheap to
 /// share between threads; the operations that it makes belong to the thread that asked.
@@ -46,6 +46,7 @@ impl CrsRegistry {
         };
         match crs.as_str() {
             "OGC:CRS84" | "OGC:CRS84h" | "GCJ02" | "BD09" => of_base(&CrsId::wgs84(), crs_info::AxisOrder::EastFirst),
+            "GCJ02MC" | "BD09MC" => of_base(&CrsId::epsg(3857), crs_info::AxisOrder::EastFirst),
             name => match self.cities.get(name) {
                 Some(city) => of_base(&city.base, crs_info::AxisOrder::EastFirst),
                 None => crs_info::info(crs).map_err(|error| self.tell_cities(error)),
@@ -96,6 +97,14 @@ impl CrsRegistry {
         match crs.as_str() {
             "GCJ02" => return Ok(vec![plane(china_offset::wgs84_from_gcj02)]),
             "BD09" => return Ok(vec![plane(|p| china_offset::wgs84_from_gcj02(china_offset::gcj02_from_bd09(p)))]),
+            "GCJ02MC" => {
+                let degrees = |p: DVec2| ClosedForm::WebMercator.to_degrees(p.extend(0.0)).truncate();
+                return Ok(vec![plane(move |p| china_offset::wgs84_from_gcj02(degrees(p)))]);
+            }
+            "BD09MC" => {
+                let gcj = |p| china_offset::gcj02_from_bd09(baidu_mercator::degrees_from_metres(p));
+                return Ok(vec![plane(move |p| china_offset::wgs84_from_gcj02(gcj(p)))]);
+            }
             _ => {}
         }
         let Some(city) = self.cities.get(crs.as_str()) else {
@@ -124,6 +133,14 @@ impl CrsRegistry {
         match crs.as_str() {
             "GCJ02" => return Ok(vec![plane(china_offset::gcj02_from_wgs84)]),
             "BD09" => return Ok(vec![plane(|p| china_offset::bd09_from_gcj02(china_offset::gcj02_from_wgs84(p)))]),
+            "GCJ02MC" => {
+                let metres = |p: DVec2| ClosedForm::WebMercator.of_degrees(p.extend(0.0)).truncate();
+                return Ok(vec![plane(move |p| metres(china_offset::gcj02_from_wgs84(p)))]);
+            }
+            "BD09MC" => {
+                let bd = |p| china_offset::bd09_from_gcj02(china_offset::gcj02_from_wgs84(p));
+                return Ok(vec![plane(move |p| baidu_mercator::metres_from_degrees(bd(p)))]);
+            }
             _ => {}
         }
         let Some(city) = self.cities.get(crs.as_str()) else {
@@ -175,7 +192,7 @@ impl CrsRegistry {
 }
 
 /// A function of longitude and latitude; heights stay.
-fn plane(f: impl Fn(glam::DVec2) -> glam::DVec2 + 'static) -> Box<dyn CoordinateOperation> {
+fn plane(f: impl Fn(DVec2) -> DVec2 + 'static) -> Box<dyn CoordinateOperation> {
     Box::new(PointWise(move |p: DVec3| f(p.truncate()).extend(p.z)))
 }
 
@@ -239,6 +256,12 @@ mod tests {
         let baidu = convert(&registry, "GCJ02", "BD09", start);
         assert!((baidu - DVec3::new(116.410_369_493_7, 39.921_336_993_5, 50.0)).abs().max_element() < 2e-9, "{baidu}");
         assert!((convert(&registry, "BD09", "GCJ02", baidu) - start).abs().max_element() < 1e-9);
+        let metres = convert(&registry, "GCJ02", "GCJ02MC", start);
+        assert!((metres - convert(&registry, "EPSG:4326", "EPSG:3857", start)).abs().max_element() < 1e-3, "{metres}");
+        for name in ["GCJ02MC", "BD09MC"] {
+            let back = convert(&registry, name, "EPSG:4979", convert(&registry, "EPSG:4979", name, start));
+            assert!((back - start).abs().max_element() < 1e-9, "{name}: {back}");
+        }
     }
 
     #[test]
