@@ -1,45 +1,33 @@
 //! Elevation models and images to the ground of a city.
 //!
-//! A [`Dem`] or [`Imagery`] is one raster in its own CRS. [`merge`] resamples DEMs, the first that knows a place winning, into
-//! one `HeightGrid` of the site; buildings are set on it and water runs over it. [`write_terrain`] cuts the grid into a
-//! quadtree of meshes with skirts, drapes the image on them, and writes them as the 3D Tiles tileset `terrain/tileset.json`.
+//! A [`Dem`] or [`Imagery`] is one raster in its own CRS, read where it is needed. [`merge`] resamples DEMs, the first that
+//! knows a place winning, edges blended, into one `HeightGrid` of the site; buildings are set on it and water runs over it.
+//! [`write_terrain`] cuts the grid into a quadtree of meshes with skirts, lays the images on them in their order, and writes
+//! them as the 3D Tiles tileset `terrain/tileset.json`.
 
+mod blend;
 mod dem;
+mod drape;
 mod imagery;
 mod merge;
 mod mesh;
 mod tileset;
 
-pub use dem::{Dem, DemOptions};
+pub use dem::Dem;
 pub use imagery::Imagery;
-pub use merge::{GridOptions, merge};
+pub use merge::{GridOptions, Ground, merge};
 pub use tileset::{TerrainReport, write_terrain};
 
-use crate::formats::geotiff::GeoTiffError;
 use crate::geodesy::GeodesyError;
+use crate::import::ImportError;
 use crate::package::SinkError;
 
 /// Why terrain or an image cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum TerrainError {
-    /// The raster cannot be read.
-    #[error("{cause}: {path}")]
-    Raster {
-        /// What is wrong with it.
-        cause: GeoTiffError,
-        /// Which file.
-        path: String,
-    },
-    /// It does not say where it lies.
-    #[error("the file does not say {what}{hint}: {path}")]
-    NoPlace {
-        /// What is missing.
-        what: &'static str,
-        /// What to do.
-        hint: String,
-        /// Which file.
-        path: String,
-    },
+    /// A raster cannot be read.
+    #[error(transparent)]
+    Raster(#[from] ImportError),
     /// Its CRS is unknown.
     #[error("{cause}: {path}")]
     Crs {

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use glam::{DVec2, DVec3};
 use serde_json::{Value, json};
 
+use super::drape::Pictures;
 use super::mesh::{self, Patch, TILE_CELLS};
 use super::{Imagery, TerrainError};
 use crate::formats::glb::{EncodeOptions, encode};
 use crate::formats::{EncodedImage, TileContent, TilePart};
-use crate::geodesy::{CoordinateOperation, CrsRegistry, SiteFrame, SitePoint};
+use crate::geodesy::{CrsRegistry, SiteFrame};
 use crate::geometry::{Bounds, HeightGrid, parallel};
 use crate::package::PackageSink;
 
@@ -28,13 +28,8 @@ pub struct TerrainReport {
     pub textured: usize,
 }
 
-/// Linear colour of ground without a picture, and where a picture ends.
+/// Linear colour of ground without a picture.
 const GROUND: [f32; 4] = [0.30, 0.31, 0.25, 1.0];
-const GROUND_SRGB: [f64; 3] = [149.0, 151.0, 137.0];
-const TEXTURE_PIXELS: usize = 512;
-const JPEG_QUALITY: u8 = 85;
-/// Places where the way from the site to the picture is computed exactly, along a tile's edge; between them it is bilinear.
-const LATTICE: usize = 17;
 /// Tiles made at once, which bounds memory.
 const TILES_AT_ONCE: usize = 64;
 
@@ -58,12 +53,12 @@ struct Made {
 }
 
 /// Writes `terrain/tileset.json` and its content: explicit tiles, REPLACE refinement, geometric error measured as the largest
-/// vertical deviation from the grid, a picture draped where there is one. The same input gives the same bytes.
+/// vertical deviation from the grid, pictures draped where there are some, the last on top. The same input gives the same bytes.
 pub fn write_terrain(
     grid: &HeightGrid,
     site: &SiteFrame,
     registry: &CrsRegistry,
-    imagery: Option<&Imagery>,
+    images: &[Imagery],
     sink: &mut dyn PackageSink,
 ) -> Result<TerrainReport, TerrainError> {
     let cells = grid.columns.max(grid.rows).saturating_sub(1).div_ceil(TILE_CELLS).max(1);
@@ -71,19 +66,17 @@ pub fn write_terrain(
     let mut nodes = Vec::new();
     tree(grid, depth, (0, 0, 0), &mut nodes).ok_or(TerrainError::NothingKnown { count: 1 })?;
     measure(grid, &mut nodes);
-    let operation = imagery.map(|image| image.operation(registry)).transpose()?;
-    let picture = imagery.zip(operation.as_deref());
+    let pictures = Pictures::new(images, registry)?;
     let mut report = TerrainReport { levels: depth + 1, ..TerrainReport::default() };
     for chunk in nodes.chunks_mut(TILES_AT_ONCE) {
         let mut work = Vec::with_capacity(chunk.len());
         for node in chunk.iter() {
-            let drape = match picture {
-                Some((image, way)) => Drape::new(grid, site, node.patch, image, way)?,
-                None => None,
-            };
-            work.push((node.patch, node.error_m, drape));
+            work.push((node.patch, node.error_m, pictures.drapes(grid, site, node.patch)?));
         }
-        let made = parallel::map(work, |(patch, error_m, drape)| make(grid, site, patch, error_m, imagery.zip(drape)));
+        let layers = pictures.layers();
+        let made = parallel::map(work, |(patch, error_m, drapes)| {
+            make(grid, site, patch, error_m, || layers.texture(&drapes))
+        });
         for (node, made) in chunk.iter_mut().zip(made) {
             let Some(made) = made? else { continue };
             sink.write(&format!("terrain/{}", content_name(node)), &made.bytes)?;
@@ -148,93 +141,18 @@ fn measure(grid: &HeightGrid, nodes: &mut [Node]) {
     }
 }
 
-/// Where the vertices of a lattice over a tile lie in the picture, in pixels.
-struct Drape {
-    pixels: Vec<DVec2>,
-    /// Pixels of the picture along one texel.
-    footprint: f64,
-    texels: usize,
-}
-
-impl Drape {
-    /// `None` where the picture does not reach the tile.
-    fn new(
-        grid: &HeightGrid,
-        site: &SiteFrame,
-        patch: Patch,
-        image: &Imagery,
-        way: &dyn CoordinateOperation,
-    ) -> Result<Option<Self>, TerrainError> {
-        let (min, max) = patch.extent(grid);
-        let step = (max - min) / (LATTICE - 1) as f64;
-        let mut points: Vec<DVec3> = (0..LATTICE * LATTICE)
-            .map(|index| {
-                let plane = min + DVec2::new((index % LATTICE) as f64, (index / LATTICE) as f64) * step;
-                let height_m = grid.sample(plane).unwrap_or(site.anchor().ellipsoid_height_m);
-                let on_ground = SitePoint(mesh::place(site, plane, height_m));
-                let found = site.to_geodetic(on_ground);
-                DVec3::new(found.longitude_rad.to_degrees(), found.latitude_rad.to_degrees(), 0.0)
-            })
-            .collect();
-        way.convert(&mut points).map_err(|cause| TerrainError::Crs { cause, path: image.path.clone() })?;
-        let pixels: Vec<DVec2> = points.into_iter().map(|point| image.pixel(point)).collect();
-        let known = || pixels.iter().copied().filter(|p| p.is_finite());
-        let low = known().fold(DVec2::INFINITY, DVec2::min);
-        let high = known().fold(DVec2::NEG_INFINITY, DVec2::max);
-        if known().count() < pixels.len() || !image.touches(low, high) {
-            return Ok(None);
-        }
-        let across = (high - low).max_element();
-        let texels = (across.ceil() as usize).next_power_of_two().clamp(64, TEXTURE_PIXELS);
-        Ok(Some(Self { pixels, footprint: across / texels as f64, texels }))
-    }
-
-    /// The pixel for a place in the tile, both coordinates 0 to 1 from the south-west.
-    fn pixel(&self, at: DVec2) -> DVec2 {
-        let at = at * (LATTICE - 1) as f64;
-        let cell = at.floor().clamp(DVec2::ZERO, DVec2::splat((LATTICE - 2) as f64));
-        let f = at - cell;
-        let corner = |dx: usize, dy: usize| {
-            let index = (cell.y as usize + dy) * LATTICE + cell.x as usize + dx;
-            self.pixels.get(index).copied().unwrap_or(DVec2::ZERO)
-        };
-        let south = corner(0, 0).lerp(corner(1, 0), f.x);
-        south.lerp(corner(0, 1).lerp(corner(1, 1), f.x), f.y)
-    }
-
-    /// The tile's picture as JPEG.
-    fn texture(&self, image: &Imagery) -> Result<EncodedImage, TerrainError> {
-        let mut rgb = Vec::with_capacity(self.texels * self.texels * 3);
-        for row in 0..self.texels {
-            for column in 0..self.texels {
-                let at = DVec2::new(column as f64 + 0.5, self.texels as f64 - row as f64 - 0.5) / self.texels as f64;
-                let color = image.color(self.pixel(at), self.footprint);
-                let cover = color[3] / 255.0;
-                let mixed = (0..3).map(|i| (color[i] * cover + GROUND_SRGB[i] * (1.0 - cover)).round() as u8);
-                rgb.extend(mixed);
-            }
-        }
-        let mut bytes = Vec::new();
-        let edge = self.texels as u32;
-        image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, JPEG_QUALITY)
-            .encode(&rgb, edge, edge, image::ExtendedColorType::Rgb8)
-            .map_err(|error| TerrainError::Tile { cause: error.to_string() })?;
-        Ok(EncodedImage { mime: "image/jpeg".to_owned(), bytes })
-    }
-}
-
 /// The content of one tile; `None` where it has no whole cell at its resolution.
 fn make(
     grid: &HeightGrid,
     site: &SiteFrame,
     patch: Patch,
     error_m: f64,
-    picture: Option<(&Imagery, Drape)>,
+    picture: impl FnOnce() -> Result<Option<EncodedImage>, TerrainError>,
 ) -> Result<Option<Made>, TerrainError> {
     // A neighbour may be drawn one or two levels coarser: its surface is off by its own error, which is of this order.
     let skirt_m = error_m.max(grid.cell_m * patch.stride as f64 * 0.25) * 2.0;
     let Some((center, bounds, mut mesh)) = mesh::build(grid, site, patch, skirt_m) else { return Ok(None) };
-    let texture = picture.map(|(image, drape)| drape.texture(image)).transpose()?;
+    let texture = picture()?;
     if texture.is_none() {
         mesh.texture_coordinates.clear();
     }
