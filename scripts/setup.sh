@@ -90,6 +90,15 @@ if [ "${1:-}" = test ]; then
   fi
 fi
 
+# The engine under which an import on several machines is tried.
+if [ "${1:-}" = test ]; then
+  place="${XDG_CACHE_HOME:-$HOME/.cache}/veduta/ray-$(sed -n 's/^ray==//p' tests/python/ray.txt)"
+  if [ ! -x "$place/bin/ray" ]; then
+    python3 -m venv "$place"
+    "$place/bin/pip" install -q --disable-pip-version-check -r tests/python/ray.txt
+  fi
+fi
+
 # A server that speaks S3, for the test of cities in object stores; goes where cargo installs programs.
 if [ "${1:-}" = test ] && ! command -v s3s-fs >/dev/null && [ -z "${VEDUTA_S3S_FS:-}" ]; then
   cargo install --locked --debug s3s-fs --version 0.14.1 --features binary

@@ -9,7 +9,6 @@ pub mod city;
 pub mod formats;
 pub mod geodesy;
 pub mod geometry;
-pub mod import;
 pub mod indicator;
 pub mod live;
 pub mod package;
@@ -18,6 +17,10 @@ pub mod scenario;
 pub mod scene;
 pub mod sim;
 pub mod streaming;
+
+// Pure too, but with decoders that no browser needs.
+#[cfg(not(target_arch = "wasm32"))]
+pub mod import;
 
 // The outside world.
 #[cfg(not(target_arch = "wasm32"))]

@@ -1,17 +1,15 @@
 //! Objects to a city package: rows, tiles, columns, index and manifest, in the one order in which they depend on each other.
 
-use std::collections::BTreeMap;
-
 use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
 
-use crate::city::{CityObject, Value};
 use crate::geodesy::{CrsRegistry, SiteFrame, SitePoint};
 use crate::geometry::{Bounds, HeightGrid};
 use crate::import::terrain::{Imagery, TerrainReport, write_terrain};
-use crate::import::tiler::{TilerOptions, TilingReport, tile_city};
+use crate::import::tiler::{Pictures, TilePlan, Tiler, TilerOptions, TilingReport, WrittenTile};
 use crate::package::{
-    AttributeSummary, HEIGHT_GRID_FILE, HashedSink, Manifest, PackageSink, SourceSummary, encode_height_grid,
-    sort_objects, write_objects,
+    AttributeSummary, HEIGHT_GRID_FILE, HashedSink, Manifest, Objects, PackageSink, SourceSummary, encode_height_grid,
+    write_objects,
 };
 
 /// What is known of a city before it is written.
@@ -21,15 +19,17 @@ pub struct CityDraft {
     /// Frame of all objects.
     pub site: SiteFrame,
     /// All objects.
-    pub objects: Vec<CityObject>,
+    pub objects: Objects,
+    /// The pictures on them.
+    pub pictures: Box<dyn Pictures>,
     /// See [`Manifest::settings`].
     pub settings: String,
     /// What they came from.
     pub sources: Vec<SourceSummary>,
     /// The ground, if it is known.
     pub ground: Option<HeightGrid>,
-    /// The image that lies on it.
-    pub imagery: Option<Imagery>,
+    /// The images that lie on it, the last on top.
+    pub images: Vec<Imagery>,
 }
 
 /// What was written.
@@ -40,85 +40,136 @@ pub struct Written {
     pub tiling: TilingReport,
     /// What was made of the ground.
     pub terrain: Option<TerrainReport>,
-    /// Identifiers that were there before; their objects are left out.
-    pub twice: Vec<String>,
 }
 
-/// Writes the package; of objects with the same id the first is kept.
-pub fn write_city(mut draft: CityDraft, registry: &CrsRegistry, sink: &mut dyn PackageSink) -> Result<Written> {
-    sort_objects(&mut draft.objects);
-    let mut twice = Vec::new();
-    draft.objects.dedup_by(|next, kept| {
-        let same = next.id == kept.id;
-        if same {
-            twice.push(next.id.clone());
-        }
-        same
-    });
+/// Writes the package.
+pub fn write_city(draft: &CityDraft, registry: &CrsRegistry, sink: &mut dyn PackageSink) -> Result<Written> {
     let row = |index: usize| index as u32;
     let sink = &mut HashedSink::new(sink);
-    let tiling = tile_city(&draft.objects, &row, &draft.site, &TilerOptions::default(), sink)?;
-    write_objects(&draft.objects, sink).context("cannot write the object table")?;
-    let mut terrain = None;
-    if let Some(ground) = &draft.ground {
-        let report = write_terrain(ground, &draft.site, registry, draft.imagery.as_ref(), sink);
-        terrain = Some(report.context("cannot write the terrain")?);
-        sink.write(HEIGHT_GRID_FILE, &encode_height_grid(ground)?)?;
-    }
-    let manifest = Manifest { content: sink.content(), ..manifest(&draft, &tiling) };
+    let tiler = Tiler::new(&draft.objects, &row, &*draft.pictures, &TilerOptions::default())?;
+    let written = tiler.write(0..tiler.tiles(), sink)?;
+    let tiling = tiler.plan().finish(&written, &draft.site, sink)?;
+    drop(tiler);
+    let terrain = write_beside_tiles(draft, registry, sink)?;
+    let manifest = manifest(draft, tiling.levels);
+    let manifest = Manifest { triangles: tiling.triangles, content: sink.content(), ..manifest };
     sink.write(Manifest::NAME, manifest.write()?.as_bytes())?;
-    Ok(Written { manifest, tiling, terrain, twice })
+    Ok(Written { manifest, tiling, terrain })
 }
 
-fn manifest(draft: &CityDraft, tiling: &TilingReport) -> Manifest {
+/// Everything of a package but its tiles and its manifest.
+fn write_beside_tiles(
+    draft: &CityDraft,
+    registry: &CrsRegistry,
+    sink: &mut dyn PackageSink,
+) -> Result<Option<TerrainReport>> {
+    write_objects(&draft.objects, sink).context("cannot write the object table")?;
+    let Some(ground) = &draft.ground else { return Ok(None) };
+    let report = write_terrain(ground, &draft.site, registry, &draft.images, sink);
+    let report = report.context("cannot write the terrain")?;
+    sink.write(HEIGHT_GRID_FILE, &encode_height_grid(ground)?)?;
+    Ok(Some(report))
+}
+
+/// A part of a package: some of its tiles, and in the first part all that is no tile.
+#[derive(Serialize, Deserialize)]
+pub struct Part {
+    /// Its number, from 0.
+    pub number: u32,
+    /// How many parts there are.
+    pub of: u32,
+    /// The manifest, but for what only all parts together know.
+    pub manifest: String,
+    plan: TilePlan,
+    written: Vec<WrittenTile>,
+}
+
+impl Part {
+    /// Its description, in its folder.
+    pub const NAME: &str = "part.bin";
+
+    /// Writes a part. Parts of the same input join to the same bytes as [`write_city`] gives.
+    pub fn write(
+        (number, of): (u32, u32),
+        draft: &CityDraft,
+        registry: &CrsRegistry,
+        sink: &mut dyn PackageSink,
+    ) -> Result<Self> {
+        let row = |index: usize| index as u32;
+        let tiler = Tiler::new(&draft.objects, &row, &*draft.pictures, &TilerOptions::default())?;
+        let plan = tiler.plan();
+        let written = tiler.write(tiles_of(number, of, plan.tiles()), sink)?;
+        drop(tiler);
+        if number == 0 {
+            write_beside_tiles(draft, registry, sink)?;
+        }
+        let manifest = manifest(draft, plan.levels()).write()?;
+        let part = Self { number, of, manifest, plan, written };
+        sink.write(Self::NAME, &postcard::to_allocvec(&part)?)?;
+        Ok(part)
+    }
+
+    /// Reads a part's description.
+    pub fn read(bytes: &[u8]) -> Result<Self> {
+        postcard::from_bytes(bytes).context("this is no part of an import")
+    }
+}
+
+/// Joins all parts in their order; `copy` hands all files of a part but its description to the sink.
+pub fn merge_parts(
+    parts: &[Part],
+    copy: &mut dyn FnMut(usize, &mut dyn PackageSink) -> Result<()>,
+    sink: &mut dyn PackageSink,
+) -> Result<Written> {
+    let first = parts.first().context("there is no part")?;
+    let sink = &mut HashedSink::new(sink);
+    for number in 0..parts.len() {
+        copy(number, sink)?;
+    }
+    let written: Vec<WrittenTile> = parts.iter().flat_map(|part| part.written.iter().cloned()).collect();
+    let manifest = Manifest::read(&first.manifest).context("the manifest of a part")?;
+    let tiling = first.plan.finish(&written, &manifest.site(), sink)?;
+    let manifest = Manifest { triangles: tiling.triangles, content: sink.content(), ..manifest };
+    sink.write(Manifest::NAME, manifest.write()?.as_bytes())?;
+    Ok(Written { manifest, tiling, terrain: None })
+}
+
+/// The tiles of a part.
+fn tiles_of(number: u32, of: u32, tiles: usize) -> std::ops::Range<usize> {
+    let from = |number: u32| (tiles as u64 * u64::from(number) / u64::from(of.max(1))) as usize;
+    from(number)..from(number + 1)
+}
+
+/// What the package says of itself, but for its triangles and the hash of its files.
+fn manifest(draft: &CityDraft, levels: u32) -> Manifest {
     let anchor = draft.site.anchor();
-    let mut manifest = Manifest {
+    let objects = &draft.objects;
+    let boxes = || (0..objects.rows()).map(|row| objects.bounds(row));
+    let mut extent = Extent::default();
+    boxes().for_each(|bounds| extent.add(&draft.site, bounds));
+    let attributes = objects.attributes().iter().filter(|about| about.filled() > 0).map(|about| {
+        let summary = AttributeSummary { filled: about.filled(), kind: about.kind().to_owned() };
+        (about.name.to_string(), summary)
+    });
+    Manifest {
         format_version: Manifest::FORMAT_VERSION,
         name: draft.name.clone(),
         anchor: [anchor.longitude_rad.to_degrees(), anchor.latitude_rad.to_degrees(), anchor.ellipsoid_height_m],
         crs: "EPSG:4979".to_owned(),
         height_reference: "ellipsoid".to_owned(),
-        objects: draft.objects.len() as u64,
-        triangles: tiling.triangles,
-        tile_levels: tiling.levels,
+        objects: objects.rows() as u64,
+        tile_levels: levels,
         terrain: draft.ground.is_some(),
         settings: draft.settings.clone(),
         sources: draft.sources.clone(),
+        counts: objects.classes().cloned().collect(),
+        cim_levels: objects.levels().iter().map(|(level, count)| (format!("CIM{}", *level as u8), *count)).collect(),
+        attributes: attributes.collect(),
+        extent: extent.rounded(),
+        focus: focus(&draft.site, boxes()),
+        ground: draft.ground.as_ref().and_then(|ground| ground_extent(&draft.site, ground)),
         ..Manifest::default()
-    };
-    let mut extent = Extent::default();
-    for object in &draft.objects {
-        extent.add(&draft.site, object.bounds());
-        *manifest.counts.entry(object.class.clone()).or_default() += 1;
-        *manifest.cim_levels.entry(format!("CIM{}", object.level as u8)).or_default() += 1;
     }
-    manifest.attributes = attributes(&draft.objects);
-    manifest.extent = extent.rounded();
-    manifest.focus = focus(&draft.site, &draft.objects);
-    manifest.ground = draft.ground.as_ref().and_then(|ground| ground_extent(&draft.site, ground));
-    manifest
-}
-
-fn attributes(objects: &[CityObject]) -> BTreeMap<String, AttributeSummary> {
-    let mut found: BTreeMap<&str, (u64, &str)> = BTreeMap::new();
-    for (name, value) in objects.iter().flat_map(|object| &object.attributes) {
-        let kind = match value {
-            Value::Null => continue,
-            Value::Bool(_) => "bool",
-            Value::Int(_) => "int",
-            Value::Float(_) => "float",
-            Value::Text(_) => "text",
-        };
-        let (filled, known) = found.entry(name).or_insert((0, kind));
-        *filled += 1;
-        *known = match (*known, kind) {
-            (a, b) if a == b => a,
-            ("int", "float") | ("float", "int") => "float",
-            _ => "mixed",
-        };
-    }
-    let summary = |(filled, kind): (u64, &str)| AttributeSummary { filled, kind: kind.to_owned() };
-    found.into_iter().map(|(name, about)| (name.to_owned(), summary(about))).collect()
 }
 
 /// West, south, east, north in degrees, lowest and highest in metres above the ellipsoid.
@@ -163,9 +214,9 @@ impl Extent {
 }
 
 /// See [`Manifest::focus`].
-fn focus(site: &SiteFrame, objects: &[CityObject]) -> Option<[f64; 6]> {
+fn focus(site: &SiteFrame, boxes: impl Iterator<Item = Bounds>) -> Option<[f64; 6]> {
     let mut sides: [Vec<f64>; 6] = Default::default();
-    for bounds in objects.iter().map(CityObject::bounds).filter(|bounds| !bounds.is_empty()) {
+    for bounds in boxes.filter(|bounds| !bounds.is_empty()) {
         let place = site.to_geodetic(SitePoint(bounds.center().with_z(bounds.min.z)));
         let (lon, lat) = (place.longitude_rad.to_degrees(), place.latitude_rad.to_degrees());
         let foot = place.ellipsoid_height_m;
@@ -223,20 +274,18 @@ mod tests {
         let object = |east: f64, north: f64| {
             let plane = site.to_geodetic(SitePoint(glam::DVec3::new(east, north, 0.0)));
             let foot = glam::DVec3::new(east, north, -plane.ellipsoid_height_m);
-            let place = Some(Bounds { min: foot - glam::DVec3::X, max: foot + glam::DVec3::new(1.0, 1.0, 20.0) });
-            CityObject { place, ..CityObject::default() }
+            Bounds { min: foot - glam::DVec3::X, max: foot + glam::DVec3::new(1.0, 1.0, 20.0) }
         };
-        let mut objects: Vec<CityObject> = (0..100).map(|i| object(f64::from(i) * 120.0, f64::from(i % 10))).collect();
+        let mut objects: Vec<Bounds> = (0..100).map(|i| object(f64::from(i) * 120.0, f64::from(i % 10))).collect();
         objects.push(object(0.0, -60_000.0));
-        let [west, south, east, north, foot, top] = focus(&site, &objects).unwrap();
+        let [west, south, east, north, foot, top] = focus(&site, objects.iter().copied()).unwrap();
         assert!(foot.abs() < 0.02 && (top - 20.0).abs() < 0.02, "{foot} {top}");
         assert!(south > 35.5999 && north < 35.6011 && west >= 139.7 && east < 139.84, "{west} {south} {east} {north}");
         // Nor does one of few.
-        let few: Vec<CityObject> = objects.iter().skip(94).cloned().collect();
-        let [_, south, ..] = focus(&site, &few).unwrap();
+        let [_, south, ..] = focus(&site, objects.iter().skip(94).copied()).unwrap();
         assert!(south > 35.5999, "{south}");
         let mut all = Extent::default();
-        objects.iter().for_each(|object| all.add(&site, object.bounds()));
+        objects.iter().for_each(|bounds| all.add(&site, *bounds));
         let [_, south, .., low, _] = all.rounded().unwrap();
         assert!(south < 35.1 && low.abs() < 0.02, "{south} {low}");
     }

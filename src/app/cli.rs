@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::import::demo::DemoSize;
+use crate::import::{IMPORTERS, Importer};
 
 /// Veduta: loads a city, draws it, binds live data to it and plays what may happen to it.
 #[derive(Debug, Parser)]
@@ -43,6 +44,12 @@ pub enum Command {
     /// Say what a package, source or scene holds
     #[command(after_help = "Example: veduta info tokyo.city --json")]
     Info(InfoArgs),
+    /// Join the parts that `import --partition` made
+    #[command(after_help = "Example: veduta merge part-1 part-2 -o city.city")]
+    Merge(MergeArgs),
+    /// Say which objects were added, removed or changed from one package to another
+    #[command(after_help = "Example: veduta diff city-2025.city city-2026.city --limit 20")]
+    Diff(DiffArgs),
     /// Validate a source, package, scene, scenario or serve.toml; exit code 1 where there is an error
     #[command(after_help = "Example: veduta check tokyo.city")]
     Check(CheckArgs),
@@ -95,9 +102,7 @@ fn demo_size(name: &str) -> Result<DemoSize, String> {
 
 #[derive(Debug, Args)]
 pub struct ImportArgs {
-    /// Files or folders: CityJSON, CityJSONSeq, GeoJSON, vector tile pyramids,
-    /// GeoTIFF elevation and images, folders of map tiles
-    #[arg(required_unless_present = "recipe", value_name = "SOURCE")]
+    #[arg(required_unless_present = "recipe", value_name = "SOURCE", help = sources())]
     pub sources: Vec<PathBuf>,
     /// The package to write (a folder)
     #[arg(short, long, value_name = "CITY")]
@@ -105,6 +110,9 @@ pub struct ImportArgs {
     /// CRS of sources that do not say it, as EPSG:N
     #[arg(long, value_name = "EPSG:N")]
     pub crs: Option<String>,
+    /// Geoid model (GTX, GeoTIFF, WW15MGH.DAC) for heights above the sea, of sources whose recipe names none
+    #[arg(long, value_name = "FILE")]
+    pub geoid: Option<PathBuf>,
     /// What to know about sources that they do not say themselves: CRS, heights, attributes (docs/import.md)
     #[arg(long, value_name = "import.toml")]
     pub recipe: Option<PathBuf>,
@@ -114,9 +122,18 @@ pub struct ImportArgs {
     /// Name of the city [default: the package's file name]
     #[arg(long)]
     pub name: Option<String>,
+    /// Make only part I of N, to be joined by `veduta merge`: the same command on several machines
+    #[arg(long, value_name = "I/N", value_parser = partition, requires = "name")]
+    pub partition: Option<Partition>,
     /// Print the summary as JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// What can be imported, from the table of importers.
+fn sources() -> String {
+    let of = |importer: &&dyn Importer| format!("{} ({})", importer.title(), importer.patterns().join(" "));
+    format!("Files or folders:\n{}", IMPORTERS.iter().map(of).collect::<Vec<_>>().join(",\n"))
 }
 
 #[derive(Debug, Args)]
@@ -124,6 +141,44 @@ pub struct InfoArgs {
     /// Package, source, scene or recorded simulation
     pub path: PathBuf,
     /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A part of a whole, counted from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Partition {
+    pub number: u32,
+    pub of: u32,
+}
+
+fn partition(text: &str) -> Result<Partition, String> {
+    let wrong = || format!("expected I/N with I from 1 to N, such as 1/4, not '{text}'");
+    let (number, of) = text.split_once('/').ok_or_else(wrong)?;
+    let (number, of): (u32, u32) = (number.parse().map_err(|_| wrong())?, of.parse().map_err(|_| wrong())?);
+    if (1..=of).contains(&number) { Ok(Partition { number: number - 1, of }) } else { Err(wrong()) }
+}
+
+#[derive(Debug, Args)]
+pub struct MergeArgs {
+    /// Folders that `import --partition` made, all of them
+    #[arg(required = true, value_name = "PART")]
+    pub parts: Vec<PathBuf>,
+    /// The package to write (a folder)
+    #[arg(short, long, value_name = "CITY")]
+    pub output: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct DiffArgs {
+    /// The package as it was
+    pub old: PathBuf,
+    /// The package as it is
+    pub new: PathBuf,
+    /// Tell of so many objects at most; all are counted
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u64>,
+    /// Print a line of JSON an object, and one with the counts
     #[arg(long)]
     pub json: bool,
 }
@@ -324,7 +379,7 @@ pub struct SimulateArgs {
 #[derive(Debug, Args)]
 pub struct BenchArgs {
     /// Which; all that need no package where left out
-    #[arg(value_parser = ["live", "flood", "query"])]
+    #[arg(value_parser = ["live", "flood", "tiler", "query"])]
     pub name: Option<String>,
     /// City package that `query` asks
     #[arg(required_if_eq("name", "query"))]

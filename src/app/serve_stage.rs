@@ -263,34 +263,28 @@ impl Publisher {
         });
         let figures = self.changed_figures(&stage);
         let (changed, raised) = self.changed_alarms(&stage);
-        let mut parts: Vec<&[u32]> = rows.chunks(ROWS_AT_ONCE).collect();
-        if parts.is_empty() {
-            parts.push(&[]);
-        }
-        // What follows from values comes with the first of them, the time that all of them are of with the last: who waits for
-        // either finds the rest.
-        let last = parts.len() - 1;
-        let (mut figures, mut happenings) = (Some(figures), Some(happenings));
-        for (number, rows) in parts.into_iter().enumerate() {
+        // What follows from values comes before them, the time that all of it is of after them: who waits for a value finds what
+        // follows from it, who waits for a time finds everything.
+        self.channel.publish(|board| {
+            introduce(board, &stage, figures.iter().chain(&changed).filter_map(Fact::row));
+            figures.into_iter().chain(changed).for_each(|fact| board.put(fact));
+            board.clear_alarms_but(&raised);
+        });
+        for rows in rows.chunks(ROWS_AT_ONCE) {
             let values: Vec<Fact> = rows.iter().flat_map(|row| values_of(stage.live(), *row)).collect();
             self.channel.publish(|board| {
-                if let Some(figures) = figures.take() {
-                    introduce(board, &stage, figures.iter().chain(&changed).filter_map(Fact::row));
-                    figures.into_iter().chain(changed.clone()).for_each(|fact| board.put(fact));
-                    board.clear_alarms_but(&raised);
-                }
                 introduce(board, &stage, rows.iter().copied());
                 values.into_iter().for_each(|value| board.put(value));
-                if let Some(happenings) = happenings.take_if(|_| number == last) {
-                    board.set_now(stage.time());
-                    if let Some(play) = play {
-                        board.put(Fact::Staging(Staging::from(stage.state())));
-                        board.put(Fact::Play(play));
-                    }
-                    happenings.iter().for_each(|happening| board.tell(Told::from(happening)));
-                }
             });
         }
+        self.channel.publish(|board| {
+            board.set_now(stage.time());
+            if let Some(play) = play {
+                board.put(Fact::Staging(Staging::from(stage.state())));
+                board.put(Fact::Play(play));
+            }
+            happenings.iter().for_each(|happening| board.tell(Told::from(happening)));
+        });
     }
 
     fn changed_figures(&mut self, stage: &Stage) -> Vec<Fact> {

@@ -4,11 +4,11 @@
 
 pub mod cityjson;
 pub mod geojson;
-pub mod geotiff;
 pub mod glb;
 pub mod gltf_model;
 pub mod json_documents;
 pub mod mvt;
+pub(crate) mod protobuf;
 mod tile_content;
 pub mod tiles3d;
 

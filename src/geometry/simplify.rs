@@ -3,7 +3,7 @@
 use geo::{ConvexHull, Coord, LineString, MinimumRotatedRect, MultiPoint, Point, Simplify};
 use glam::DVec3;
 
-use super::{Bounds, Prism, Shape};
+use super::{Bounds, PlacedMesh, Prism, Shape};
 
 /// Shapes lower than this are flat: roads, water, footprints. They have no stand-in.
 const FLAT_M: f64 = 2.0;
@@ -13,13 +13,11 @@ const FLAT_M: f64 = 2.0;
 pub fn coarser(shape: &Shape, bounds: Bounds, tolerance_m: f64) -> Option<Shape> {
     match shape {
         Shape::Prisms(prisms) => Some(Shape::Prisms(coarser_prisms(prisms, tolerance_m))),
-        Shape::Surfaces(_) | Shape::Mesh { .. } if bounds.size().z < FLAT_M => None,
+        Shape::Surfaces(_) | Shape::Meshes(_) if bounds.size().z < FLAT_M => None,
         Shape::Surfaces(surfaces) => {
             upright_box(surfaces.iter().flat_map(|s| s.rings.iter().flatten().copied()), bounds)
         }
-        Shape::Mesh { center_in_site, mesh } => {
-            upright_box(mesh.positions.iter().map(|p| *center_in_site + p.as_dvec3()), bounds)
-        }
+        Shape::Meshes(meshes) => upright_box(meshes.iter().flat_map(PlacedMesh::places), bounds),
     }
 }
 
@@ -105,7 +103,7 @@ mod tests {
     fn standing_surfaces_become_a_box_and_flat_ones_stay() {
         let wall = ring(&[(0., 0.), (10., 0.), (10., 4.), (5., 8.), (0., 4.)]);
         let lift = |ring: &[DVec3], z| ring.iter().map(|p| *p + DVec3::Z * z).collect::<Vec<_>>();
-        let surface = |ring| Surface { rings: vec![ring], kind: SurfaceKind::Roof };
+        let surface = |ring| Surface::plain(vec![ring], SurfaceKind::Roof);
         let shape = Shape::Surfaces(vec![surface(wall.clone()), surface(lift(&wall, 9.0))]);
         let Some(Shape::Prisms(coarse)) = coarser(&shape, shape.bounds(), 1.0) else { panic!("no stand-in") };
         assert_eq!((coarse[0].rings[0].len(), coarse[0].extrusion.z), (4, 9.0));

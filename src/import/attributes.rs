@@ -62,6 +62,7 @@ pub(super) const ID_NAMES: &[&str] = &[
     "uuid",
     "UUID",
     "GlobalId",
+    "building_id",
     "globalid",
     "bin",
     "BIN",
@@ -74,6 +75,9 @@ pub(super) const ID_NAMES: &[&str] = &[
     "objectid",
     "OBJECTID",
 ];
+
+/// Names of names, best first.
+const NAME_NAMES: &[&str] = &["name", "NAME", "Name", "名称", "names.primary"];
 
 /// How the height of an object is found among its attributes.
 #[derive(Debug, Clone)]
@@ -98,6 +102,11 @@ impl HeightRule {
             measured_height: Arc::from("measuredHeight"),
             height_source: Arc::from("heightSource"),
         }
+    }
+
+    /// Height of one storey, metres.
+    pub(super) fn storey_height_m(&self) -> f64 {
+        self.storey_height_m
     }
 
     /// The height of an object in metres, and the name of the storeys that it was computed from if it was.
@@ -132,7 +141,7 @@ impl HeightRule {
     }
 }
 
-/// Names and classes an object by the attributes that the user named; its name else by `name`.
+/// Names and classes an object by the attributes that the user named; its name else by what is called like one.
 pub(super) fn describe(object: &mut CityObject, options: &ImportOptions) {
     let words = |object: &CityObject, attribute: &str| match object.attribute(attribute) {
         Value::Null => None,
@@ -140,7 +149,10 @@ pub(super) fn describe(object: &mut CityObject, options: &ImportOptions) {
     };
     object.name = match &options.name_attribute {
         Some(attribute) => words(object, attribute),
-        None => object.attribute("name").text().map(str::to_owned),
+        None => {
+            let said = NAME_NAMES.iter().filter_map(|name| object.attribute(name).text());
+            said.map(str::to_owned).find(|words| !words.is_empty())
+        }
     };
     if let Some(class) = options.class_attribute.as_ref().and_then(|attribute| words(object, attribute)) {
         object.class = class;
@@ -148,16 +160,20 @@ pub(super) fn describe(object: &mut CityObject, options: &ImportOptions) {
 }
 
 /// A number, or words that are one.
-fn number(value: &Value) -> Option<f64> {
+pub(super) fn number(value: &Value) -> Option<f64> {
     value.number().or_else(|| value.text()?.trim().parse().ok()).filter(|n: &f64| n.is_finite())
 }
 
-/// A length in metres: a number, or words with a unit (`12`, `12 m`, `12,5m`, `40 ft`, `40'`).
-fn metres(value: &Value) -> Option<f64> {
+/// A length in metres: a number, or words with a unit (`12`, `12 m`, `12,5m`, `40 ft`, `40'`, `7'6"`).
+pub(super) fn metres(value: &Value) -> Option<f64> {
     if let Some(number) = value.number() {
         return Some(number).filter(|n| n.is_finite());
     }
     let words = value.text()?.trim();
+    if let Some((feet, inches)) = words.strip_suffix('"').and_then(|words| words.split_once('\'')) {
+        let (feet, inches): (f64, f64) = (feet.trim().parse().ok()?, inches.trim().parse().ok()?);
+        return Some((feet + inches / 12.0) * 0.3048).filter(|n| n.is_finite());
+    }
     let end = words.find(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | ',' | '-' | '+'))).unwrap_or(words.len());
     let (digits, unit) = words.split_at(end);
     let number: f64 = digits.replace(',', ".").parse().ok()?;
@@ -183,6 +199,7 @@ mod tests {
             ("12,5m", Some(12.5)),
             ("10 ft", Some(3.048)),
             ("10'", Some(3.048)),
+            ("7'6\"", Some(2.286)),
             ("tall", None),
             ("", None),
             ("12 furlongs", None),

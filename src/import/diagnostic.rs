@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::raster::{Damage, RasterFacts};
 use super::{SourceFrame, SourceObject};
 
 /// How bad it is.
@@ -83,6 +84,8 @@ pub struct SourceReport {
     pub surfaces: u64,
     /// Surfaces that were read and left out, each with a diagnostic: no area, vertices that are not there.
     pub surfaces_left_out: u64,
+    /// Rasters handed on.
+    pub rasters: Vec<RasterFacts>,
     /// What was wrong, by code.
     pub tallies: BTreeMap<&'static str, Tally>,
 }
@@ -158,6 +161,15 @@ impl SourceReport {
     pub fn count(&mut self, batch: &[SourceObject]) {
         self.objects += batch.len() as u64;
         self.surfaces += batch.iter().map(SourceObject::surfaces).sum::<u64>();
+    }
+
+    /// Counts tiles of a raster that could not be decoded.
+    pub fn damaged(&mut self, damage: Damage, path: &str) {
+        let Some(first) = damage.first.filter(|_| damage.tiles > 0) else { return };
+        self.skip("raster-damaged", first, Place::file(path));
+        if let Some(tally) = self.tallies.get_mut("raster-damaged") {
+            tally.count += damage.tiles - 1;
+        }
     }
 
     /// How many diagnostics of a code there were.

@@ -2,31 +2,68 @@
 //!
 //! The platform opens what the user named as [`SourceFiles`]; [`recognise`] finds its [`Importer`], which streams
 //! [`SourceObject`]s, still in the source's CRS, into an [`ObjectSink`] and tells in a [`SourceReport`] what it left out.
+//! Rasters come the same way, as elevation models and pictures of the ground that `terrain` makes tiles of.
 //! Placing turns them into city objects in the site frame; the tiler makes tiles of those.
 
+mod archive;
 mod attributes;
 pub mod check;
+mod citygml;
 mod cityjson;
+mod database;
 pub mod demo;
 mod diagnostic;
+mod flatgeobuf;
+mod geoid;
 mod geojson;
+mod geopackage;
+mod geoparquet;
+mod kml;
 mod mvt;
+mod network;
+mod osm;
+mod paint;
 mod placement;
+pub mod raster;
 mod recipe;
+mod shapefile;
 mod source;
 pub mod terrain;
 pub mod tiler;
+pub mod tree;
+mod vector;
 
+pub use database::{Cell, Database, RowSink};
 pub use diagnostic::{Diagnostic, EXAMPLES, Place, Severity, SourceReport, Tally};
-pub use placement::{Placement, UNUSABLE_FOOTPRINT, anchor};
+pub use geoid::read_geoid;
+pub use placement::{Placement, UNUSABLE_FOOTPRINT, anchor, extent};
 pub use recipe::{Recipe, RecipeError, RecipeSource, city_crs, read_recipe};
 pub use source::{
-    Gathered, HeightsAbove, ImportOptions, Importer, MemoryFiles, ObjectSink, SourceFiles, SourceForm, SourceFrame,
-    SourceObject, SourcePolygon, SourceShape, SourceSurface,
+    Gathered, HeightsAbove, ImportOptions, Importer, LineSection, MemoryFiles, ObjectSink, SourceFiles, SourceForm,
+    SourceFrame, SourceMesh, SourceObject, SourcePolygon, SourceShape, SourceSurface,
 };
 
 /// Every importer, in the order in which help lists them.
-pub const IMPORTERS: &[&dyn Importer] = &[&cityjson::CityJsonImporter, &geojson::GeoJsonImporter, &mvt::MvtImporter];
+pub const IMPORTERS: &[&dyn Importer] = &[
+    &cityjson::CityJsonImporter,
+    &citygml::CityGmlImporter,
+    &geojson::GeoJsonImporter,
+    &mvt::MvtImporter,
+    &shapefile::ShapefileImporter,
+    &geopackage::GeoPackageImporter,
+    &flatgeobuf::FlatGeobufImporter,
+    &geoparquet::GeoParquetImporter,
+    &kml::KmlImporter,
+    &archive::ArchiveImporter,
+    &osm::OsmImporter,
+    &network::EpanetImporter,
+    &network::SwmmImporter,
+    &raster::geotiff::GeoTiffImporter,
+    &raster::height_grids::HeightGridsImporter,
+    &raster::map_services::MapServicesImporter,
+    &raster::map_tiles::MapTilesImporter,
+    &raster::quantized_mesh::QuantizedMeshImporter,
+];
 
 /// How sure an importer is that it can read some files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -62,9 +99,7 @@ pub enum ImportError {
         path: String,
     },
     /// No importer knows these files.
-    #[error(
-        "no importer knows this source (there are {known}; GeoTIFF for ground and images, z/x/y folders of images): {path}"
-    )]
+    #[error("no importer knows this source (there are {known}): {path}")]
     Unknown {
         /// What could have been read.
         known: String,

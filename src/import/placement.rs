@@ -4,17 +4,25 @@
 //! the lowest ground under their corners; footprints are repaired and turned the way [`Prism`] wants them.
 
 use glam::{DVec2, DVec3};
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::{
-    Diagnostic, HeightsAbove, ImportError, Place, Severity, SourceForm, SourceFrame, SourceObject, SourcePolygon,
-    SourceReport,
+    Diagnostic, HeightsAbove, ImportError, LineSection, Place, Severity, SourceForm, SourceFrame, SourceMesh,
+    SourceObject, SourcePolygon, SourceReport,
 };
 use crate::city::{CityObject, LodShape};
 use crate::geodesy::{CrsId, CrsRegistry, Geodetic, HeightReference, Separation, SiteConversion, SiteFrame};
-use crate::geometry::{Bounds, HeightGrid, Prism, Shape, Surface, parallel, repair};
+use crate::geometry::{Bounds, HeightGrid, Mesh, PlacedMesh, Prism, Shape, Surface, band, parallel, repair, tube};
 
 /// Objects converted at one time by one thread: enough that finding the operation does not count.
 const OBJECTS_AT_ONCE: usize = 4096;
+
+/// Points of a line that follows the ground lie no closer than this, metres, and there are no more of them in a leg.
+const LEAST_STEP_M: f64 = 5.0;
+const MOST_STEPS: usize = 1000;
+
+const WHITE: [u8; 4] = [u8::MAX; 4];
+const NOWHERE: &str = "a coordinate in the source's CRS is nowhere on the earth";
 
 /// Code of outlines that are no areas.
 pub const UNUSABLE_FOOTPRINT: &str = "footprint-unusable";
@@ -79,11 +87,13 @@ impl Placement<'_> {
                 let count = points_of(&source).count();
                 let degrees: Vec<DVec3> = points.by_ref().take(count).collect();
                 let first = degrees.iter().find(|place| place.is_finite()).copied();
-                let ground_m =
-                    if frame.heights_above == HeightsAbove::Ground { self.ground_under(&degrees) } else { 0.0 };
-                let mut maker =
-                    ShapeMaker { site: &self.site, degrees: degrees.into_iter(), ground_m, problems: Vec::new() };
-                let object = maker.object(source);
+                let on_ground = frame.heights_above == HeightsAbove::Ground;
+                let ground_m = if on_ground { self.ground_under(&degrees) } else { 0.0 };
+                let (degrees, problems) = (degrees.into_iter(), Vec::new());
+                let ground = self.ground.filter(|_| on_ground);
+                let mut maker = ShapeMaker { site: &self.site, degrees, ground_m, ground, problems };
+                let geometry = fingerprint(&source);
+                let object = CityObject { geometry, ..maker.object(source) };
                 let place = Place::file(path).object(object.id.clone());
                 if let (Some(at), Some(outskirts)) = (first, outskirts)
                     && !contains(outskirts, at)
@@ -144,23 +154,15 @@ fn far_off(crs: &CrsId, at: DVec3) -> String {
     )
 }
 
-/// A good anchor for some sources: the middle one of their objects' places, by longitude, latitude and height each for
+/// A good anchor for some sources with the first points of their objects: the middle one of these places, by longitude, latitude and height each for
 /// itself, so that a few objects far off do not move it. Height 0 where no source has heights of places.
 pub fn anchor(
     registry: &CrsRegistry,
-    sources: &[(&SourceFrame, &Separation, &[SourceObject])],
+    sources: &[(&SourceFrame, &Separation, &[DVec3])],
 ) -> Result<Option<Geodetic>, ImportError> {
     let (mut longitudes, mut latitudes, mut heights_m) = (Vec::new(), Vec::new(), Vec::new());
-    for (frame, separation, objects) in sources {
-        let failed = |error: crate::geodesy::GeodesyError| ImportError::Crs {
-            cause: error.to_string(),
-            path: frame.crs.to_string(),
-        };
-        let site = SiteFrame::new(Geodetic::default());
-        let conversion = SiteConversion::new(registry, &frame.crs, heights(frame, separation), site).map_err(failed)?;
-        let mut points: Vec<DVec3> = objects.iter().filter_map(|object| points_of(object).next()).collect();
-        conversion.to_degrees(&mut points).map_err(failed)?;
-        points.retain(|p| is_on_earth(*p));
+    for (frame, separation, places) in sources {
+        let points = on_earth(registry, frame, separation, places)?;
         longitudes.extend(points.iter().map(|p| p.x));
         latitudes.extend(points.iter().map(|p| p.y));
         if frame.heights_above != HeightsAbove::Ground {
@@ -178,12 +180,61 @@ pub fn anchor(
     Ok(Some(Geodetic::from_degrees(round(longitude), round(latitude), height_m)))
 }
 
+/// South-west and north-east corner of most of these places in the plane of a site: of all but a hundredth at either end.
+pub fn extent(
+    registry: &CrsRegistry,
+    site: &SiteFrame,
+    sources: &[(&SourceFrame, &Separation, &[DVec3])],
+) -> Result<Option<(DVec2, DVec2)>, ImportError> {
+    let (mut east, mut north) = (Vec::new(), Vec::new());
+    let anchor_m = site.anchor().ellipsoid_height_m;
+    for (frame, separation, places) in sources {
+        for point in on_earth(registry, frame, separation, places)? {
+            let place = site.from_geodetic(Geodetic::from_degrees(point.x, point.y, anchor_m)).0;
+            east.push(place.x);
+            north.push(place.y);
+        }
+    }
+    let most = |values: &mut Vec<f64>| {
+        values.sort_by(f64::total_cmp);
+        let last = values.len().checked_sub(1)?;
+        Some((*values.get(last / 100)?, *values.get(last - last / 100)?))
+    };
+    let (east, north) = (most(&mut east), most(&mut north));
+    Ok(east.zip(north).map(|((west, east), (south, north))| (DVec2::new(west, south), DVec2::new(east, north))))
+}
+
+/// Those of a source's places that are on earth, in degrees and metres above the ellipsoid.
+fn on_earth(
+    registry: &CrsRegistry,
+    frame: &SourceFrame,
+    separation: &Separation,
+    places: &[DVec3],
+) -> Result<Vec<DVec3>, ImportError> {
+    let failed = |error: crate::geodesy::GeodesyError| ImportError::Crs {
+        cause: error.to_string(),
+        path: frame.crs.to_string(),
+    };
+    let site = SiteFrame::new(Geodetic::default());
+    let conversion = SiteConversion::new(registry, &frame.crs, heights(frame, separation), site).map_err(failed)?;
+    let mut points = places.to_vec();
+    conversion.to_degrees(&mut points).map_err(failed)?;
+    points.retain(|p| is_on_earth(*p));
+    Ok(points)
+}
+
 fn heights(frame: &SourceFrame, separation: &Separation) -> HeightReference {
     match frame.heights_above {
         HeightsAbove::Ellipsoid => HeightReference::Ellipsoidal,
         HeightsAbove::Geoid => HeightReference::Orthometric(separation.clone()),
         HeightsAbove::Ground => HeightReference::AboveGround,
     }
+}
+
+/// A hash of an object's geometry as it is in its source; 0 where it has none.
+fn fingerprint(source: &SourceObject) -> u64 {
+    let bytes = postcard::to_allocvec(&source.geometry).unwrap_or_default();
+    if source.geometry.is_empty() { 0 } else { xxh3_64(&bytes) }
 }
 
 /// All points of an object, in the order in which [`ShapeMaker`] takes them back.
@@ -194,6 +245,8 @@ fn points_of(object: &SourceObject) -> Box<dyn Iterator<Item = DVec3> + '_> {
             SourceForm::Surfaces(surfaces) => {
                 Box::new(surfaces.iter().flat_map(|s| s.polygon.iter().flatten().copied()))
             }
+            SourceForm::Lines { lines, .. } => Box::new(lines.iter().flatten().copied()),
+            SourceForm::Meshes(meshes) => Box::new(meshes.iter().flat_map(|mesh| mesh.positions.iter().copied())),
             SourceForm::Points(points) => Box::new(points.iter().copied()),
         }
     }))
@@ -204,6 +257,8 @@ struct ShapeMaker<'a> {
     site: &'a SiteFrame,
     degrees: std::vec::IntoIter<DVec3>,
     ground_m: f64,
+    /// The ground that lines follow, where heights are above it.
+    ground: Option<&'a HeightGrid>,
     problems: Vec<(Severity, &'static str, String)>,
 }
 
@@ -220,9 +275,16 @@ impl ShapeMaker<'_> {
                 SourceForm::Surfaces(surfaces) => {
                     let made = surfaces.iter().filter_map(|surface| {
                         let rings = self.rings(&surface.polygon, 0.0)?;
-                        Some(Surface { rings, kind: surface.kind })
+                        Some(Surface { rings, kind: surface.kind, paint: surface.paint.clone() })
                     });
                     Shape::Surfaces(made.collect())
+                }
+                SourceForm::Lines { lines, section } => {
+                    let made = lines.iter().map(|line| self.line(line.len(), section));
+                    Shape::Meshes(made.filter(|placed| !placed.mesh.indices.is_empty()).collect())
+                }
+                SourceForm::Meshes(meshes) => {
+                    Shape::Meshes(meshes.into_iter().filter_map(|mesh| self.mesh(mesh)).collect())
                 }
                 SourceForm::Points(points) => {
                     let found = self.degrees.by_ref().take(points.len()).map(|p| at(self.site, p, self.ground_m));
@@ -231,7 +293,8 @@ impl ShapeMaker<'_> {
                 }
             };
             let empty = matches!(&made, Shape::Prisms(p) if p.is_empty())
-                || matches!(&made, Shape::Surfaces(s) if s.is_empty());
+                || matches!(&made, Shape::Surfaces(s) if s.is_empty())
+                || matches!(&made, Shape::Meshes(m) if m.is_empty());
             if !empty {
                 object.shapes.push(LodShape { lod: shape.lod, shape: made });
             }
@@ -252,9 +315,55 @@ impl ShapeMaker<'_> {
         if all.iter().flatten().all(|p| p.is_finite()) {
             return Some(all);
         }
-        let message = "a coordinate in the source's CRS is nowhere on the earth".to_owned();
-        self.problems.push((Severity::Error, "not-convertible", message));
+        self.problems.push((Severity::Error, "not-convertible", NOWHERE.to_owned()));
         None
+    }
+
+    /// The next points as a line, on the ground where heights are above it.
+    fn line(&mut self, points: usize, section: LineSection) -> PlacedMesh {
+        let found = self.degrees.by_ref().take(points);
+        let level: Vec<DVec3> = found.map(|p| at(self.site, p, self.ground_m)).collect();
+        let line = self.ground.map_or_else(|| level.clone(), |ground| self.draped(&level, ground));
+        match section {
+            LineSection::Band(width_m) => band(&line, width_m),
+            LineSection::Tube(diameter_m) => tube(&line, diameter_m),
+        }
+    }
+
+    /// A line that is level over the lowest ground under it as high over the ground everywhere, with points as close as the
+    /// ground may bend.
+    fn draped(&self, level: &[DVec3], ground: &HeightGrid) -> Vec<DVec3> {
+        let step_m = ground.cell_m.max(LEAST_STEP_M);
+        let mut line = Vec::with_capacity(level.len());
+        for (number, point) in level.iter().enumerate() {
+            let before = number.checked_sub(1).map_or(*point, |before| level[before]);
+            let steps = ((point.distance(before) / step_m).ceil() as usize).clamp(1, MOST_STEPS);
+            line.extend((1..=steps).map(|step| before.lerp(*point, step as f64 / steps as f64)));
+        }
+        let base_m = level.iter().filter_map(|p| ground.sample(p.truncate())).fold(f64::INFINITY, f64::min);
+        let lift_m = |p: &DVec3| ground.sample(p.truncate()).map_or(0.0, |height| (height - base_m).max(0.0));
+        line.iter().map(|p| *p + DVec3::Z * lift_m(p)).collect()
+    }
+
+    /// The next points as the vertices of a mesh; `None` (and a problem) where one cannot be converted.
+    fn mesh(&mut self, source: SourceMesh) -> Option<PlacedMesh> {
+        let found = self.degrees.by_ref().take(source.positions.len());
+        let places: Vec<DVec3> = found.map(|p| at(self.site, p, self.ground_m)).collect();
+        if places.iter().any(|p| !p.is_finite()) {
+            self.problems.push((Severity::Error, "not-convertible", NOWHERE.to_owned()));
+            return None;
+        }
+        let center_in_site = Bounds::around(places.iter().copied()).center();
+        let colors = if source.color == WHITE { Vec::new() } else { vec![source.color; places.len()] };
+        let mesh = Mesh {
+            positions: places.iter().map(|p| (*p - center_in_site).as_vec3()).collect(),
+            normals: source.normals,
+            colors,
+            texture_coordinates: source.texture_coordinates,
+            indices: source.indices,
+            feature_ids: Vec::new(),
+        };
+        (!mesh.indices.is_empty()).then_some(PlacedMesh { center_in_site, mesh, picture: source.picture })
     }
 
     fn prisms(&mut self, polygon: &SourcePolygon, height_m: f64) -> Vec<Prism> {

@@ -8,19 +8,28 @@
 //! crs = "shenzhen"               # EPSG:4547, or a city CRS of this file
 //! heights = "ground"             # ellipsoid, geoid or ground
 //! geoid_separation_m = 36.7      # of the geoid above the ellipsoid, for heights above the geoid
+//! geoid = "egm96_15.gtx"         # or a model of it, beside the recipe
 //! height_attribute = "H"
 //! [crs.shenzhen]
 //! base = "EPSG:4547"
 //! four_parameter = [391.2, -1802.7, 12.1, 3.4]
+//! [tree]
+//! overlap = 0.6                  # buildings of two sources are one where they share 60 % of the smaller footprint
+//! nearest_m = 2.0                # things without extent, where they are this near
+//! by_place = true                # parents of what has none
+//! storeys = true                 # made of their number or the height
 //! ```
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::raster::RasterKind;
+use super::raster::map_tiles::Numbering;
+use super::tree::TreeOptions;
 use super::{HeightsAbove, IMPORTERS, ImportOptions, importer};
 use crate::city::did_you_mean;
-use crate::geodesy::{CityCrs, CityRelation, CrsRegistry, GeodesyError};
+use crate::geodesy::{CityCrs, CityRelation, CrsRegistry, GeodesyError, Separation};
 use crate::scene::{CrsDocument, DocumentError, Environment, read_document};
 
 #[derive(Debug, Deserialize)]
@@ -32,6 +41,8 @@ struct RecipeDocument {
     sources: Vec<SourceDocument>,
     #[serde(default)]
     crs: BTreeMap<String, CrsDocument>,
+    #[serde(default)]
+    tree: TreeOptions,
 }
 
 #[derive(Debug, Deserialize)]
@@ -61,9 +72,17 @@ struct SourceDocument {
     #[serde(default)]
     geoid_separation_m: Option<f64>,
     #[serde(default)]
+    geoid: Option<String>,
+    #[serde(default)]
+    raster: Option<String>,
+    #[serde(default)]
+    scheme: Option<Scheme>,
+    #[serde(default)]
     layers: Vec<String>,
     #[serde(default)]
     zoom: Option<u8>,
+    #[serde(default)]
+    cover_m: Option<f64>,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -74,11 +93,21 @@ enum Heights {
     Ground,
 }
 
+/// How map tiles are numbered, in the words of TileJSON.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Scheme {
+    Xyz,
+    Tms,
+}
+
 /// A recipe that was read.
 #[derive(Debug, Clone, Default)]
 pub struct Recipe {
     /// What is said about sources, in the order of the file.
     pub sources: Vec<RecipeSource>,
+    /// How the objects of all sources become one tree.
+    pub tree: TreeOptions,
     /// Knows the city CRS of the recipe besides those of the authorities.
     pub registry: CrsRegistry,
 }
@@ -90,8 +119,8 @@ pub struct RecipeSource {
     pub path: String,
     /// The name of its importer.
     pub kind: Option<String>,
-    /// The geoid above the ellipsoid, metres; 0 if not said.
-    pub geoid_separation_m: f64,
+    /// A file with a geoid model, relative to the recipe.
+    pub geoid: Option<String>,
     /// The rest.
     pub options: ImportOptions,
 }
@@ -127,23 +156,11 @@ pub fn read_recipe(text: &str, file_name: &str, environment: &Environment) -> Re
     let mut sources = Vec::with_capacity(document.sources.len());
     for (index, source) in document.sources.into_iter().enumerate() {
         let key = |name: &str| format!("source {}, {name}", index + 1);
+        check(&source).map_err(|(name, cause)| value(key(name), cause))?;
         let crs = source.crs.map(|name| name.parse()).transpose();
         let crs = crs.map_err(|error: GeodesyError| value(key("crs"), error.to_string()))?;
         if let Some(crs) = &crs {
             registry.crs_info(crs).map_err(|error| value(key("crs"), error.to_string()))?;
-        }
-        if let Some(kind) = source.kind.as_deref().filter(|kind| importer(kind).is_none()) {
-            let names: Vec<&str> = IMPORTERS.iter().map(|importer| importer.name()).collect();
-            let cause =
-                format!("there is no importer '{kind}'{}; there are {}", did_you_mean(kind, &names), names.join(", "));
-            return Err(value(key("kind"), cause));
-        }
-        let geoid_separation_m = source.geoid_separation_m.unwrap_or_default();
-        if !(-120.0..=120.0).contains(&geoid_separation_m) {
-            return Err(value(key("geoid_separation_m"), "no geoid is more than 120 m from its ellipsoid".to_owned()));
-        }
-        if source.storey_height_m.is_some_and(|height| !(height > 0.0 && height <= 100.0)) {
-            return Err(value(key("storey_height_m"), "it is not between 0 and 100 metres".to_owned()));
         }
         let heights_above = source.heights.map(|heights| match heights {
             Heights::Ellipsoid => HeightsAbove::Ellipsoid,
@@ -154,6 +171,7 @@ pub fn read_recipe(text: &str, file_name: &str, environment: &Environment) -> Re
             crs,
             crs_where_unsaid: None,
             heights_above,
+            separation: source.geoid_separation_m.map(Separation::Constant),
             height_attribute: source.height_attribute,
             storey_attribute: source.storey_attribute,
             storey_height_m: source.storey_height_m,
@@ -163,10 +181,42 @@ pub fn read_recipe(text: &str, file_name: &str, environment: &Environment) -> Re
             class: source.class,
             layers: source.layers,
             zoom: source.zoom,
+            cover_m: source.cover_m,
+            raster: source.raster.as_deref().and_then(RasterKind::of_name),
+            tile_numbering: source.scheme.map(|scheme| match scheme {
+                Scheme::Xyz => Numbering::Xyz,
+                Scheme::Tms => Numbering::Tms,
+            }),
         };
-        sources.push(RecipeSource { path: source.path, kind: source.kind, geoid_separation_m, options });
+        sources.push(RecipeSource { path: source.path, kind: source.kind, geoid: source.geoid, options });
     }
-    Ok(Recipe { sources, registry })
+    Ok(Recipe { sources, tree: document.tree, registry })
+}
+
+/// Refuses values that mean nothing: the key and why.
+fn check(source: &SourceDocument) -> Result<(), (&'static str, String)> {
+    if let Some(kind) = source.kind.as_deref().filter(|kind| importer(kind).is_none()) {
+        let names: Vec<&str> = IMPORTERS.iter().map(|importer| importer.name()).collect();
+        let guess = did_you_mean(kind, &names);
+        return Err(("kind", format!("there is no importer '{kind}'{guess}; there are {}", names.join(", "))));
+    }
+    if let Some(name) = source.raster.as_deref().filter(|name| RasterKind::of_name(name).is_none()) {
+        let names: Vec<&str> = RasterKind::NAMES.iter().map(|(name, _)| *name).collect();
+        return Err(("raster", format!("'{name}' is none of {}{}", names.join(", "), did_you_mean(name, &names))));
+    }
+    if source.geoid_separation_m.is_some_and(|metres| !(-120.0..=120.0).contains(&metres)) {
+        return Err(("geoid_separation_m", "no geoid is more than 120 m from its ellipsoid".to_owned()));
+    }
+    if source.geoid_separation_m.is_some() && source.geoid.is_some() {
+        return Err(("geoid", "geoid_separation_m says it already; leave one of them out".to_owned()));
+    }
+    if source.storey_height_m.is_some_and(|height| !(height > 0.0 && height <= 100.0)) {
+        return Err(("storey_height_m", "it is not between 0 and 100 metres".to_owned()));
+    }
+    if source.cover_m.is_some_and(|cover| !(0.0..=100.0).contains(&cover)) {
+        return Err(("cover_m", "it is not between 0 and 100 metres".to_owned()));
+    }
+    Ok(())
 }
 
 impl Recipe {
@@ -229,8 +279,11 @@ mod tests {
             ("[[source]]\npath = 'a'\ncrs = '4547'\n", "source 1, crs: '4547' is no coordinate reference system"),
             ("[[source]]\npath = 'a'\ncrs = 'nowhere'\n", "source 1, crs: "),
             ("[[source]]\npath = 'a'\nstorey_height_m = -1.0\n", "source 1, storey_height_m: "),
+            ("[[source]]\npath = 'a'\ncover_m = -1.0\n", "source 1, cover_m: "),
             ("[[source]]\npath = 'a'\nkind = 'geojsn'\n", "did you mean 'geojson'"),
             ("[[source]]\npath = 'a'\ngeoid_separation_m = 1e3\n", "source 1, geoid_separation_m: "),
+            ("[[source]]\npath = 'a'\ngeoid_separation_m = 1.0\ngeoid = 'g.gtx'\n", "source 1, geoid: "),
+            ("[[source]]\npath = 'a'\nraster = 'elevaton'\n", "did you mean 'elevation'"),
             ("[crs.x]\nbase = 'EPSG:4547'\n", "crs.x: "),
         ] {
             let error = read(text).unwrap_err().to_string();

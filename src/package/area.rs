@@ -91,7 +91,7 @@ fn cross(a: DVec2, b: DVec2, c: DVec2, d: DVec2) -> bool {
 }
 
 /// The footprint's rings from the coarsest shape that has one: prisms' bases, or ground surfaces.
-pub(super) fn footprint(object: &CityObject) -> Vec<Vec<DVec2>> {
+pub fn footprint(object: &CityObject) -> Vec<Vec<DVec2>> {
     for lod in &object.shapes {
         let rings: Vec<Vec<DVec2>> = match &lod.shape {
             Shape::Prisms(prisms) => prisms.iter().flat_map(|p| &p.rings).map(|r| flat(r)).collect(),
@@ -101,7 +101,7 @@ pub(super) fn footprint(object: &CityObject) -> Vec<Vec<DVec2>> {
                 .flat_map(|s| &s.rings)
                 .map(|r| flat(r))
                 .collect(),
-            Shape::Mesh { .. } => Vec::new(),
+            Shape::Meshes(_) => Vec::new(),
         };
         if !rings.is_empty() {
             return rings;

@@ -20,7 +20,4 @@ pub enum PackageError {
     /// The bytes were not taken.
     #[error(transparent)]
     Write(#[from] SinkError),
-    /// Objects to be written come sorted by id, each id once.
-    #[error("objects are not sorted by id, each once: {0}")]
-    Order(String),
 }

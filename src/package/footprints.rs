@@ -18,15 +18,30 @@ const END_BYTES: u64 = 8;
 
 type Ring = Vec<[i32; 2]>;
 
-/// The bytes of the file, from the rings of each row.
-pub(super) fn encode(footprints: impl Iterator<Item = Vec<Vec<DVec2>>>) -> Result<Vec<u8>, PackageError> {
-    let (mut ends, mut rows) = (Vec::new(), Vec::new());
-    for rings in footprints {
-        rows = postcard::to_extend(&quantized(rings), rows).map_err(|e| invalid(FOOTPRINTS, e.to_string()))?;
-        ends.extend((rows.len() as u64).to_le_bytes());
+/// The bytes of the file, row by row.
+#[derive(Default)]
+pub(super) struct FootprintsBuilder {
+    ends: Vec<u8>,
+    rows: Vec<u8>,
+}
+
+impl FootprintsBuilder {
+    /// The next row, see [`encode`].
+    pub fn push(&mut self, encoded: &[u8]) {
+        self.rows.extend_from_slice(encoded);
+        self.ends.extend((self.rows.len() as u64).to_le_bytes());
     }
-    ends.append(&mut rows);
-    Ok(ends)
+
+    /// The file.
+    pub fn finish(mut self) -> Vec<u8> {
+        self.ends.append(&mut self.rows);
+        self.ends
+    }
+}
+
+/// The rings of one row.
+pub(super) fn encode(rings: Vec<Vec<DVec2>>) -> Result<Vec<u8>, PackageError> {
+    postcard::to_allocvec(&quantized(rings)).map_err(|e| invalid(FOOTPRINTS, e.to_string()))
 }
 
 fn quantized(rings: Vec<Vec<DVec2>>) -> Vec<Ring> {

@@ -8,18 +8,19 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::column::{Column, Words};
-use super::footprints::{self, FOOTPRINTS, Footprints};
+use super::footprints::{self, FOOTPRINTS, Footprints, FootprintsBuilder};
 use super::spatial_index::SpatialIndex;
-use super::words::WordIndex;
-use super::{PackageError, PackageSink, area};
+use super::words::{self, WordIndex, WordIndexBuilder};
+use super::{AttributeUse, Objects, PackageError, PackageSink, area};
 use crate::city::{CimLevel, CityObject, Value};
-use crate::geometry::Bounds;
+use crate::geometry::{Bounds, parallel};
 use crate::streaming::ByteSource;
 
 const DIRECTORY: &str = "objects/directory";
 const IDS: &str = "objects/ids";
 const BOUNDS: &str = "objects/bounds";
 const LEVELS: &str = "objects/levels";
+const FINGERPRINTS: &str = "objects/fingerprints";
 const CHILDREN: &str = "index/children";
 const WORDS: &str = "index/words";
 pub(super) const TREE: &str = "index/tree";
@@ -36,63 +37,114 @@ struct Directory {
     columns: Vec<String>,
 }
 
-/// Sorts objects by id: an object's row in the table is its place in this order, whatever order the source had.
-pub fn sort_objects(objects: &mut [CityObject]) {
-    objects.sort_by(|a, b| a.id.cmp(&b.id));
+/// Memory for columns that are made at one time, and rows that are read at one time.
+const COLUMN_BYTES: u64 = 256 << 20;
+const ROWS_AT_ONCE: usize = 8192;
+
+/// Writes the object table and the spatial index.
+pub fn write_objects(objects: &Objects, sink: &mut dyn PackageSink) -> Result<(), PackageError> {
+    write_with_footprints(objects, &|_, object| Ok(area::footprint(object)), sink)
 }
 
-/// Writes the object table and the spatial index of objects sorted by [`sort_objects`].
-pub fn write_objects(objects: &[CityObject], sink: &mut dyn PackageSink) -> Result<(), PackageError> {
-    write_with_footprints(objects, objects.iter().map(area::footprint), sink)
-}
+/// The footprint of an object in a row.
+pub(super) type FootprintOf<'a> = dyn Fn(usize, &CityObject) -> Result<Vec<Vec<DVec2>>, PackageError> + Sync + 'a;
 
-/// As [`write_objects`], with the rings of each row.
+/// As [`write_objects`], with the footprint of each row.
 pub(super) fn write_with_footprints(
-    objects: &[CityObject],
-    footprints: impl Iterator<Item = Vec<Vec<DVec2>>>,
+    objects: &Objects,
+    footprint: &FootprintOf<'_>,
     sink: &mut dyn PackageSink,
 ) -> Result<(), PackageError> {
-    if let Some(pair) = objects.windows(2).find(|pair| pair[0].id >= pair[1].id) {
-        return Err(PackageError::Order(pair[1].id.clone()));
-    }
+    let rows = objects.rows();
     let mut ids = Words::default();
-    objects.iter().for_each(|o| ids.push(&o.id));
-    let text = |text: Option<&str>| text.map_or(Value::Null, Value::from);
-    let mut columns = vec![
-        objects.iter().map(|o| Value::from(o.class.as_str())).collect(),
-        objects.iter().map(|o| text(o.name.as_deref())).collect(),
-        objects.iter().map(|o| text(o.parent.as_deref())).collect(),
-    ];
-    let mut attributes: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
-    for (row, object) in objects.iter().enumerate() {
-        for (name, value) in &object.attributes {
-            let column = attributes.entry(name).or_insert_with(|| vec![Value::Null; objects.len()]);
-            column[row] = value.clone();
+    (0..rows).for_each(|row| ids.push(objects.id(row)));
+    put(sink, IDS, &ids)?;
+    drop(ids);
+    write_columns(objects, sink)?;
+    let bounds: Vec<Bounds> = (0..rows).map(|row| objects.bounds(row)).collect();
+    put(sink, BOUNDS, &bounds.iter().map(|b| (b.min.to_array(), b.max.to_array())).collect::<Vec<_>>())?;
+    put(sink, TREE, &SpatialIndex::over(&bounds))?;
+    drop(bounds);
+    put(sink, FINGERPRINTS, &(0..rows).map(|row| objects.fingerprint(row).to_le_bytes()).collect::<Vec<_>>())?;
+    let mut words = WordIndexBuilder::default();
+    let mut footprints = FootprintsBuilder::default();
+    let (mut levels, mut children) = (Vec::with_capacity(rows), Vec::new());
+    for first in (0..rows).step_by(ROWS_AT_ONCE) {
+        let some = (first..rows.min(first + ROWS_AT_ONCE)).collect();
+        let read = parallel::map(some, |row| {
+            let object = objects.load(row)?;
+            Ok((row, footprints::encode(footprint(row, &object)?)?, words::terms(&object), object.level, object.parent))
+        });
+        for found in read {
+            let (row, rings, terms, level, parent) = found.map_err(|error: PackageError| error)?;
+            footprints.push(&rings);
+            words.add(row as u32, terms);
+            levels.push(level);
+            let parent = parent.and_then(|parent| objects.row(&parent)).filter(|up| *up != row);
+            children.extend(parent.map(|up| (up as u32, row as u32)));
         }
     }
-    let names = OWN.into_iter().chain(attributes.keys().copied()).map(str::to_owned).collect();
-    columns.extend(attributes.into_values());
-    put(sink, DIRECTORY, &Directory { rows: objects.len() as u32, columns: names })?;
-    put(sink, IDS, &ids)?;
-    for (number, values) in columns.into_iter().enumerate() {
-        put(sink, &column_name(number), &Column::of(values))?;
-    }
-    let bounds: Vec<Bounds> = objects.iter().map(CityObject::bounds).collect();
-    put(sink, BOUNDS, &bounds.iter().map(|b| (b.min.to_array(), b.max.to_array())).collect::<Vec<_>>())?;
-    put(sink, LEVELS, &objects.iter().map(|o| o.level).collect::<Vec<_>>())?;
-    put(sink, CHILDREN, &parents_and_children(objects))?;
-    put(sink, WORDS, &WordIndex::over(objects))?;
-    put(sink, TREE, &SpatialIndex::over(&bounds))?;
-    Ok(sink.write(FOOTPRINTS, &footprints::encode(footprints)?)?)
+    children.sort_unstable();
+    put(sink, LEVELS, &levels)?;
+    put(sink, CHILDREN, &children)?;
+    put(sink, WORDS, &words.finish())?;
+    Ok(sink.write(FOOTPRINTS, &footprints.finish())?)
 }
 
-/// Rows of parents that are in the table and of their children, sorted. Nothing is its own child.
-fn parents_and_children(objects: &[CityObject]) -> Vec<(u32, u32)> {
-    let row_of = |id: &str| objects.binary_search_by(|o| o.id.as_str().cmp(id)).ok().map(|row| row as u32);
-    let child = |(row, object): (u32, &CityObject)| Some((row_of(object.parent.as_deref()?)?, row));
-    let mut pairs: Vec<(u32, u32)> = (0..).zip(objects).filter_map(child).filter(|(up, row)| up != row).collect();
-    pairs.sort_unstable();
-    pairs
+/// The columns by name, as many at a time as fit into memory.
+fn write_columns(objects: &Objects, sink: &mut dyn PackageSink) -> Result<(), PackageError> {
+    let rows = objects.rows();
+    let uses: BTreeMap<&str, &AttributeUse> = objects.attributes().iter().map(|about| (&*about.name, about)).collect();
+    let names = OWN.into_iter().chain(uses.keys().copied()).map(str::to_owned).collect();
+    put(sink, DIRECTORY, &Directory { rows: rows as u32, columns: names })?;
+    let own = OWN.iter().map(|name| (*name, (rows * 64) as u64));
+    let of_sources = uses.iter().map(|(name, about)| (*name, about.column_bytes(rows)));
+    let mut due: Vec<(&str, u64, bool)> = own.map(|(name, bytes)| (name, bytes, true)).collect();
+    due.extend(of_sources.map(|(name, bytes)| (name, bytes, false)));
+    let mut number = 0;
+    while let Some(first) = due.get(number..).filter(|rest| !rest.is_empty()) {
+        let mut left = COLUMN_BYTES;
+        let fits = |(_, bytes, _): &&(&str, u64, bool)| {
+            let fits = left >= *bytes;
+            left = left.saturating_sub(*bytes);
+            fits
+        };
+        let count = first.iter().take_while(fits).count().max(1);
+        for (offset, column) in columns(objects, &first[..count])?.into_iter().enumerate() {
+            put(sink, &column_name(number + offset), &Column::of(column))?;
+        }
+        number += count;
+    }
+    Ok(())
+}
+
+/// The values of some columns: class, name and parent, or attributes.
+fn columns(objects: &Objects, wanted: &[(&str, u64, bool)]) -> Result<Vec<Vec<Value>>, PackageError> {
+    let rows = objects.rows();
+    let mut columns = vec![vec![Value::Null; rows]; wanted.len()];
+    let place: BTreeMap<&str, usize> =
+        wanted.iter().enumerate().filter(|(_, (.., own))| !own).map(|(place, (name, ..))| (*name, place)).collect();
+    let own = wanted.iter().take_while(|(.., own)| *own).count();
+    for first in (0..rows).step_by(ROWS_AT_ONCE) {
+        let some = (first..rows.min(first + ROWS_AT_ONCE)).collect();
+        for (row, head) in parallel::map(some, |row| (row, objects.load_head(row))) {
+            let head = head?;
+            let text = |text: Option<String>| text.map_or(Value::Null, Value::Text);
+            let of_object =
+                [("class", Value::Text(head.class)), ("name", text(head.name)), ("parent", text(head.parent))];
+            for (name, value) in of_object {
+                if let Some(column) = wanted.iter().take(own).position(|(wanted, ..)| *wanted == name) {
+                    columns[column][row] = value;
+                }
+            }
+            for (name, value) in head.attributes {
+                if let Some(column) = place.get(&*name) {
+                    columns[*column][row] = value;
+                }
+            }
+        }
+    }
+    Ok(columns)
 }
 
 fn column_name(number: usize) -> String {
@@ -122,6 +174,7 @@ pub struct ObjectTable {
     columns: Vec<OnceLock<Column>>,
     footprints: Footprints,
     levels: OnceLock<Vec<CimLevel>>,
+    fingerprints: OnceLock<Vec<[u8; 8]>>,
     children: OnceLock<Vec<(u32, u32)>>,
     words: OnceLock<WordIndex>,
 }
@@ -147,6 +200,7 @@ impl ObjectTable {
             bounds,
             columns,
             levels: OnceLock::new(),
+            fingerprints: OnceLock::new(),
             children: OnceLock::new(),
             words: OnceLock::new(),
         })
@@ -222,6 +276,12 @@ impl ObjectTable {
     /// The CIM level of the object in `row`; the default where there is no such row.
     pub fn level(&self, row: u32) -> Result<CimLevel, PackageError> {
         Ok(self.read_once(&self.levels, LEVELS)?.get(row as usize).copied().unwrap_or_default())
+    }
+
+    /// A hash of the geometry of the object in `row`, see [`CityObject::geometry`]; 0 where there is none.
+    pub fn fingerprint(&self, row: u32) -> Result<u64, PackageError> {
+        let all = self.read_once(&self.fingerprints, FINGERPRINTS)?;
+        Ok(all.get(row as usize).map_or(0, |bytes| u64::from_le_bytes(*bytes)))
     }
 
     /// Rows of the objects that are part of the one in `row`, rising.

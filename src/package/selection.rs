@@ -6,7 +6,7 @@ use std::sync::Arc;
 use glam::DVec3;
 
 use super::object_table::write_with_footprints;
-use super::{City, Manifest, PackageError, PackageSink, StoredObject, sort_objects};
+use super::{City, Manifest, Objects, PackageError, PackageSink, StoredObject};
 use crate::city::{CityObject, Value};
 use crate::geodesy::SitePoint;
 use crate::geometry::Bounds;
@@ -37,17 +37,18 @@ impl Selection {
 /// not said where that is left out.
 pub fn write_selection(city: &City, selection: &Selection, sink: &mut dyn PackageSink) -> Result<(), PackageError> {
     let mut objects = Vec::with_capacity(selection.rows.len());
-    let mut footprints = Vec::with_capacity(selection.rows.len());
     for row in selection.rows.iter().copied() {
         let Some(object) = city.object(row)? else { continue };
         objects.push(selected(city, selection, object));
-        footprints.push(city.table().footprint(row)?);
     }
-    // Rows rise and so do their ids: this changes nothing in a sound package, and an unsound one is refused below.
-    sort_objects(&mut objects);
     let manifest = manifest(city.manifest(), &objects);
     sink.write(Manifest::NAME, manifest.write()?.as_bytes())?;
-    write_with_footprints(&objects, footprints.into_iter(), sink)
+    // Rows rise and so do their ids: those of the selection are in the same order.
+    let footprint = |row: usize, _: &CityObject| match selection.rows.get(row) {
+        Some(row) => city.table().footprint(*row),
+        None => Ok(Vec::new()),
+    };
+    write_with_footprints(&Objects::in_memory(objects)?, &footprint, sink)
 }
 
 fn selected(city: &City, selection: &Selection, object: StoredObject) -> CityObject {
@@ -61,6 +62,7 @@ fn selected(city: &City, selection: &Selection, object: StoredObject) -> CityObj
         level: object.level,
         attributes: shown.map(|(name, value)| (Arc::from(name), value)).collect(),
         shapes: Vec::new(),
+        geometry: 0,
         place: Some(object.bounds),
     }
 }
@@ -146,7 +148,7 @@ mod tests {
         let manifest =
             Manifest { format_version: Manifest::FORMAT_VERSION, anchor: [139.0, 35.0, 0.0], ..Manifest::default() };
         files.write(Manifest::NAME, manifest.write().unwrap().as_bytes()).unwrap();
-        write_objects(&objects, &mut files).unwrap();
+        write_objects(&Objects::in_memory(objects.to_vec()).unwrap(), &mut files).unwrap();
         let whole = city(files);
         let selection = Selection { rows: vec![0, 1], hidden: ["owner".to_owned()].into() };
         let mut files = BTreeMap::new();

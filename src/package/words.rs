@@ -3,7 +3,7 @@
 //! Scripts written with spaces give whole words, found by their beginnings; Chinese and Japanese give every two
 //! neighbouring characters. Capitals do not matter.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -70,21 +70,35 @@ pub(super) struct WordIndex {
     steps: Vec<u32>,
 }
 
-impl WordIndex {
-    /// The words of objects by row.
-    pub fn over(objects: &[CityObject]) -> Self {
-        let mut rows_of: BTreeMap<String, Vec<u32>> = BTreeMap::new();
-        for (row, object) in (0..).zip(objects) {
-            let own = [Some(object.id.as_str()), Some(object.class.as_str()), object.name.as_deref()];
-            let texts = own.into_iter().flatten().chain(object.attributes.iter().filter_map(|(_, value)| value.text()));
-            for term in texts.flat_map(runs).flat_map(|run| run.terms()) {
-                let rows = rows_of.entry(term).or_default();
-                if rows.last() != Some(&row) {
-                    rows.push(row);
-                }
-            }
+/// What an object is found by, each term once.
+pub(super) fn terms(object: &CityObject) -> Vec<String> {
+    let own = [Some(object.id.as_str()), Some(object.class.as_str()), object.name.as_deref()];
+    let texts = own.into_iter().flatten().chain(object.attributes.iter().filter_map(|(_, value)| value.text()));
+    let mut terms: Vec<String> = texts.flat_map(runs).flat_map(|run| run.terms()).collect();
+    terms.sort_unstable();
+    terms.dedup();
+    terms
+}
+
+/// Gathers terms row by row.
+#[derive(Default)]
+pub(super) struct WordIndexBuilder {
+    rows_of: HashMap<Box<str>, Vec<u32>>,
+}
+
+impl WordIndexBuilder {
+    /// The terms of the next row, see [`terms`].
+    pub fn add(&mut self, row: u32, terms: Vec<String>) {
+        for term in terms {
+            self.rows_of.entry(term.into()).or_default().push(row);
         }
-        let mut index = Self::default();
+    }
+
+    /// The index.
+    pub fn finish(self) -> WordIndex {
+        let mut rows_of: Vec<_> = self.rows_of.into_iter().collect();
+        rows_of.sort_unstable();
+        let mut index = WordIndex::default();
         for (term, rows) in rows_of {
             index.terms.push(&term);
             let before = std::iter::once(0).chain(rows.iter().copied());
@@ -93,7 +107,9 @@ impl WordIndex {
         }
         index
     }
+}
 
+impl WordIndex {
     /// Rows that match every run of `question`, rising. `texts` are a row's own words, looked at where pairs of characters
     /// do not tell: 東京 and 京都 apart have every pair of 東京都.
     pub fn rows<E>(&self, question: &str, texts: impl Fn(u32) -> Result<Vec<String>, E>) -> Result<Vec<u32>, E> {

@@ -5,7 +5,11 @@ mod clock;
 #[cfg(all(feature = "viewer", unix))]
 mod display;
 #[cfg(not(target_arch = "wasm32"))]
+mod file_scratch;
+#[cfg(not(target_arch = "wasm32"))]
 mod folder;
+#[cfg(not(target_arch = "wasm32"))]
+mod http_files;
 #[cfg(not(target_arch = "wasm32"))]
 mod interrupt;
 #[cfg(not(target_arch = "wasm32"))]
@@ -16,6 +20,8 @@ mod object_source;
 mod rotating_lines;
 #[cfg(not(target_arch = "wasm32"))]
 mod source_files;
+#[cfg(not(target_arch = "wasm32"))]
+mod sqlite;
 #[cfg(all(feature = "server", not(target_arch = "wasm32")))]
 mod tls;
 #[cfg(not(target_arch = "wasm32"))]
@@ -28,7 +34,11 @@ pub use clock::{monotonic_now, resident_bytes};
 #[cfg(all(feature = "viewer", unix))]
 pub use display::has_display;
 #[cfg(not(target_arch = "wasm32"))]
+pub use file_scratch::FileScratch;
+#[cfg(not(target_arch = "wasm32"))]
 pub use folder::{AtomicFolder, FolderSource, write_atomically};
+#[cfg(not(target_arch = "wasm32"))]
+pub use http_files::{HttpFiles, open_source};
 #[cfg(not(target_arch = "wasm32"))]
 pub use interrupt::Interrupt;
 #[cfg(all(feature = "server", not(target_arch = "wasm32")))]

@@ -1,10 +1,13 @@
 //! The files that a user names as the source of an import.
 
 use std::fs;
-use std::io::Read;
+use std::io::{Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use crate::import::{ImportError, SourceFiles};
+use super::sqlite::SqliteFile;
+use crate::import::{Database, ImportError, SourceFiles};
 
 /// Folders deeper than this are somebody's mistake (a link into itself).
 const DEEPEST: usize = 32;
@@ -14,7 +17,7 @@ const DEEPEST: usize = 32;
 pub struct LocalFiles {
     path: String,
     root: PathBuf,
-    names: Vec<String>,
+    names: Arc<[String]>,
 }
 
 impl LocalFiles {
@@ -27,11 +30,11 @@ impl LocalFiles {
             let mut names = Vec::new();
             list(path, "", 0, &mut names).map_err(failed)?;
             names.sort();
-            return Ok(Self { path: shown, root: path.to_owned(), names });
+            return Ok(Self { path: shown, root: path.to_owned(), names: names.into() });
         }
         let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
         let root = path.parent().map(Path::to_owned).unwrap_or_default();
-        Ok(Self { path: shown, root, names: vec![name] })
+        Ok(Self { path: shown, root, names: [name].into() })
     }
 
     fn failed(&self, cause: &std::io::Error, name: &str) -> ImportError {
@@ -81,11 +84,27 @@ impl SourceFiles for LocalFiles {
         fs::read(self.root.join(name)).map_err(|cause| self.failed(&cause, name))
     }
 
-    fn head(&self, name: &str, limit: usize) -> Result<Vec<u8>, ImportError> {
-        let mut bytes = Vec::new();
-        let file = fs::File::open(self.root.join(name)).map_err(|cause| self.failed(&cause, name))?;
-        file.take(limit as u64).read_to_end(&mut bytes).map_err(|cause| self.failed(&cause, name))?;
-        Ok(bytes)
+    fn size(&self, name: &str) -> Result<u64, ImportError> {
+        Ok(fs::metadata(self.root.join(name)).map_err(|cause| self.failed(&cause, name))?.len())
+    }
+
+    fn database(&self, name: &str) -> Result<Box<dyn Database>, ImportError> {
+        Ok(Box::new(SqliteFile::open(&self.root.join(name), self.path_of(name))?))
+    }
+
+    fn read_range(&self, name: &str, range: Range<u64>) -> Result<Vec<u8>, ImportError> {
+        let part = || {
+            let mut file = fs::File::open(self.root.join(name))?;
+            file.seek(SeekFrom::Start(range.start))?;
+            let mut bytes = Vec::new();
+            file.take(range.end.saturating_sub(range.start)).read_to_end(&mut bytes)?;
+            Ok(bytes)
+        };
+        part().map_err(|cause| self.failed(&cause, name))
+    }
+
+    fn shared(&self) -> Arc<dyn SourceFiles> {
+        Arc::new(self.clone())
     }
 }
 
@@ -104,6 +123,10 @@ mod tests {
         let files = LocalFiles::open(folder.path()).unwrap();
         assert_eq!(files.names(), ["a.json", "b/10.pbf", "b/2.pbf"]);
         assert_eq!(files.head("b/2.pbf", 3).unwrap(), b"b/2");
+        assert_eq!(
+            (files.read_range("b/2.pbf", 2..99).unwrap(), files.size("b/2.pbf").unwrap()),
+            (b"2.pbf".to_vec(), 7)
+        );
         let one = LocalFiles::open(&folder.path().join("a.json")).unwrap();
         assert_eq!((one.names(), one.read("a.json").unwrap()), (&["a.json".to_owned()][..], b"a.json".to_vec()));
         let missing = LocalFiles::open(&folder.path().join("none")).unwrap_err().to_string();

@@ -31,7 +31,7 @@ impl AddedContent {
         let mut tessellator = Tessellator::new(block.bounds().center());
         block.shapes.iter().for_each(|lod| tessellator.add(&lod.shape, 0));
         let color = block.attribute("color").text().and_then(parse_color);
-        let parts = vec![TilePart::of(tessellator.finish())];
+        let parts = vec![TilePart::of(tessellator.finish().0)];
         Self {
             content: TileContent { center: block.bounds().center(), parts, features: features(block, row) },
             site_from_content: DAffine3::IDENTITY,

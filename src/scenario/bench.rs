@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{CityEdits, CityLive, ScenarioError, VariantCity};
 use crate::city::CityObject;
 use crate::live::{Observation, ObservationQueue, SourceIndex};
-use crate::package::{City, Manifest, PackageError, sort_objects, write_objects};
+use crate::package::{City, Manifest, Objects, PackageError, write_objects};
 use crate::quantity::Timestamp;
 use crate::scene::{AlarmDocument, Attach, BindingDocument, IndicatorDocument, RollupRule, SceneDocument};
 use crate::streaming::MemorySource;
@@ -126,14 +126,13 @@ fn town(devices: u32) -> Result<VariantCity, PackageError> {
         ..CityObject::default()
     };
     let buildings = devices.div_ceil(FAN_OUT);
-    let mut objects: Vec<CityObject> = (0..devices)
+    let objects: Vec<CityObject> = (0..devices)
         .map(|i| object(format!("d{i:07}"), "Device", Some(format!("b{:05}", i / FAN_OUT))))
         .chain((0..buildings).map(|i| object(format!("b{i:05}"), "Building", Some(format!("c{:03}", i / FAN_OUT)))))
         .chain((0..buildings.div_ceil(FAN_OUT)).map(|i| object(format!("c{i:03}"), "Campus", None)))
         .collect();
-    sort_objects(&mut objects);
     let mut files: BTreeMap<String, Vec<u8>> = BTreeMap::new();
-    write_objects(&objects, &mut files)?;
+    write_objects(&Objects::in_memory(objects)?, &mut files)?;
     let manifest = Manifest { format_version: Manifest::FORMAT_VERSION, ..Manifest::default() };
     files.insert(Manifest::NAME.to_owned(), manifest.write()?.into_bytes());
     let city = City::open(Arc::new(MemorySource::from_iter(files)))?;

@@ -164,6 +164,13 @@ pub struct LabelDocument {
     pub limit: Option<u32>,
 }
 
+impl LabelDocument {
+    /// What holds where it does not say it: 50.
+    pub fn limit(&self) -> u32 {
+        self.limit.unwrap_or(50)
+    }
+}
+
 /// `[[source]]`: a live connection.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -47,11 +47,13 @@ pub struct Label {
 }
 
 impl Label {
+    /// Labels of live values at once.
+    pub const LIVE_LIMIT: u32 = 40;
+
     /// Words of live values.
     pub fn live(text: String) -> Self {
         const WITHIN_M: f32 = 8_000.0;
-        const LIMIT: u32 = 40;
-        Self { text, within_m: WITHIN_M, limit: LIMIT, layer: None }
+        Self { text, within_m: WITHIN_M, limit: Self::LIVE_LIMIT, layer: None }
     }
 }
 
@@ -242,7 +244,7 @@ impl StyleSheet {
                 None => None,
                 Some(label) => {
                     let within_m = label.within_m.map_or(f32::INFINITY, |m| m as f32);
-                    Some((expression(&label.text, &place)?, within_m, label.limit.unwrap_or(50)))
+                    Some((expression(&label.text, &place)?, within_m, label.limit()))
                 }
             };
             Ok(Layer {

@@ -16,7 +16,8 @@ pub struct Published {
     pub city: Arc<City>,
     /// All its files.
     pub files: Arc<dyn ByteSource>,
-    /// Part of the addresses of its files, which never change under it: XXH3-128 of manifest (which knows the content of all files) and tilesets, hexadecimal.
+    /// Part of the addresses of its files, which never change under it: XXH3-128 of manifest (which knows the content of all
+    /// files) and tilesets, hexadecimal.
     pub version: String,
     /// What is left of the whole package where something is withheld from who asks: rows of `city` and of tiles are numbered
     /// anew, and those of the whole package (of a play, of live values) are translated with it.

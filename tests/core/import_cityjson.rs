@@ -8,8 +8,8 @@ use veduta::geometry::SurfaceKind;
 use veduta::import::{
     Gathered, ImportError, ImportOptions, MemoryFiles, SourceFiles, SourceForm, SourceReport, importer, recognise,
 };
+use veduta::platform::LocalFiles;
 
-use crate::import_files::DiskFiles;
 use crate::shared_data::shared;
 
 fn read(files: &dyn SourceFiles, crs: Option<&str>) -> Result<(Gathered, SourceReport), ImportError> {
@@ -25,7 +25,7 @@ fn memory(text: &str) -> MemoryFiles {
 
 fn shared_file(name: &str, crs: Option<&str>) -> Option<(Gathered, SourceReport)> {
     let path = shared(&format!("citymodel/cityjson/{name}"))?;
-    Some(read(&DiskFiles::new(&path), crs).unwrap_or_else(|error| panic!("{name}: {error}")))
+    Some(read(&LocalFiles::open(&path).unwrap(), crs).unwrap_or_else(|error| panic!("{name}: {error}")))
 }
 
 /// Objects and surfaces by cjio 0.10.1: `len(cm.j["CityObjects"])` after `cityjson.reader(file)`, and the sum over all
@@ -47,7 +47,7 @@ fn objects_and_surfaces_are_those_that_cjio_counts() {
             "{name}"
         );
         assert_eq!(city.objects.len() as u64, objects);
-        let known = ["surface-degenerate", "appearance-ignored"];
+        let known = ["surface-degenerate", "picture-missing"];
         assert!(report.tallies.keys().all(|code| known.contains(code)), "{name}: {:?}", report.tallies);
         assert_eq!(report.frame.unwrap().crs.to_string(), crs, "{name}");
     }
@@ -95,7 +95,7 @@ fn invalid_cases_are_refused_or_reported_with_their_place() {
         ),
     ] {
         let Some(path) = shared(&format!("citymodel/cityjson/corpus_invalid/{name}/{name}.{file}")) else { return };
-        let error = read(&DiskFiles::new(&path), Some("EPSG:7415")).unwrap_err().to_string();
+        let error = read(&LocalFiles::open(&path).unwrap(), Some("EPSG:7415")).unwrap_err().to_string();
         assert!(error.contains(words) && error.ends_with(&format!("{name}.{file}")), "{error}");
     }
     let Some((city, report)) = invalid("invalid_out_of_range_vertex_index") else { return };
@@ -119,7 +119,7 @@ fn invalid(name: &str) -> Option<(Gathered, SourceReport)> {
 fn invalid_u64() -> Option<Result<(Gathered, SourceReport), ImportError>> {
     let name = "invalid_u64_f64_bounds";
     let path = shared(&format!("citymodel/cityjson/corpus_invalid/{name}/{name}.json"))?;
-    Some(read(&DiskFiles::new(&path), Some("EPSG:7415")))
+    Some(read(&LocalFiles::open(&path).unwrap(), Some("EPSG:7415")))
 }
 
 /// Every conformant file is read without a complaint that something was left out.
@@ -136,7 +136,8 @@ fn conformant_files_are_read_whole() {
         else {
             continue;
         };
-        let (_, report) = read(&DiskFiles::new(&file), Some("EPSG:7415")).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let (_, report) =
+            read(&LocalFiles::open(&file).unwrap(), Some("EPSG:7415")).unwrap_or_else(|e| panic!("{name}: {e}"));
         let errors: Vec<_> =
             report.tallies.values().filter(|t| t.severity == veduta::import::Severity::Error).collect();
         assert!(errors.is_empty(), "{name}: {errors:?}");
@@ -180,7 +181,7 @@ fn val3dity_files_load_or_are_reported() {
         let Some(path) = shared(&format!("citymodel/cityjson/{folder}")) else { return };
         for entry in std::fs::read_dir(path).unwrap().map(Result::unwrap).filter(|entry| entry.path().is_file()) {
             let name = entry.file_name().into_string().unwrap();
-            let result = read(&DiskFiles::new(&entry.path()), Some("EPSG:7415"));
+            let result = read(&LocalFiles::open(&entry.path()).unwrap(), Some("EPSG:7415"));
             match (name.as_str(), result) {
                 ("with-errors.json", Err(error)) => assert!(error.to_string().contains("line 1888"), "{error}"),
                 ("unclosedbracket.city.jsonl", Err(error)) => {
@@ -213,7 +214,7 @@ fn a_template_is_put_where_its_instance_says() {
 #[test]
 fn without_a_crs_it_says_how_to_give_one() {
     let Some(path) = shared("citymodel/cityjson/val3dity_data/cube.json") else { return };
-    let error = read(&DiskFiles::new(&path), None).unwrap_err();
+    let error = read(&LocalFiles::open(&path).unwrap(), None).unwrap_err();
     assert!(matches!(error, ImportError::NoCrs { .. }));
     let words = error.to_string();
     assert!(words.contains("--crs EPSG:N") && words.ends_with("cube.json"), "{words}");
@@ -297,7 +298,7 @@ fn files_of_both_kinds_are_recognised() {
         ["cjio_delft.json", "fcb_geom_temp.city.jsonl", "corpus_conformance_v2/v2_0/vertices/vertices.city.json"]
     {
         let Some(path) = shared(&format!("citymodel/cityjson/{name}")) else { return };
-        assert_eq!(recognise(&DiskFiles::new(Path::new(&path))).unwrap().name(), "cityjson", "{name}");
+        assert_eq!(recognise(&LocalFiles::open(Path::new(&path)).unwrap()).unwrap().name(), "cityjson", "{name}");
     }
 }
 
@@ -320,4 +321,26 @@ fn children_find_their_parent_and_materials_give_a_colour() {
     assert_eq!(found("whole").parent, None);
     assert_eq!(found("part").attribute("materialColor"), &Value::from("#cc3300"));
     assert!(found("other").attribute("materialColor").is_null() && report.tallies.is_empty(), "{:?}", report.tallies);
+}
+
+/// The one picture that lies beside Rotterdam's subset is on the one surface that it is for; the others are told.
+#[test]
+fn surfaces_have_pictures_and_materials() {
+    let Some((city, report)) = shared_file("cjio_rotterdam/rotterdam_subset.json", Some("EPSG:28992")) else { return };
+    let paints = |city: &Gathered| -> Vec<_> {
+        let forms = city.objects.iter().flat_map(|object| &object.geometry).map(|shape| &shape.form);
+        let surfaces = forms.flat_map(|form| if let SourceForm::Surfaces(all) = form { all.as_slice() } else { &[] });
+        surfaces.filter_map(|surface| Some((surface.paint.clone()?, surface.polygon.clone()))).collect()
+    };
+    let found = paints(&city);
+    let [(paint, polygon)] = found.as_slice() else { panic!("{} paints", found.len()) };
+    let picture = paint.picture.as_ref().unwrap();
+    assert_eq!((&*picture.name, paint.color), ("appearances/0320_4_15.jpg", [255; 4]));
+    assert!(picture.rings.iter().map(Vec::len).eq(polygon.iter().map(Vec::len)));
+    assert_eq!(report.count_of("picture-missing"), 73);
+
+    let (city, _) = shared_file("cjio_small/material/mt-1.json", Some("EPSG:28992")).unwrap();
+    let found = paints(&city);
+    // sRGB 0.1, 0.1, 0.9 at half transparency.
+    assert_eq!((found.len(), found[0].0.color), (6, [3, 3, 201, 128]));
 }

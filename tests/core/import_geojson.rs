@@ -1,11 +1,12 @@
-//! GeoJSON footprints: what writers do, and what they should not.
+//! GeoJSON: what writers do, and what they should not.
 
 use veduta::city::Value;
 use veduta::import::{
-    Gathered, HeightsAbove, ImportError, ImportOptions, MemoryFiles, SourceForm, SourceReport, importer, recognise,
+    Gathered, HeightsAbove, ImportError, ImportOptions, LineSection, MemoryFiles, SourceForm, SourceReport, importer,
+    recognise,
 };
+use veduta::platform::LocalFiles;
 
-use crate::import_files::DiskFiles;
 use crate::shared_data::shared;
 
 fn read(text: &str, options: &ImportOptions) -> Result<(Gathered, SourceReport), ImportError> {
@@ -99,7 +100,7 @@ fn bad_features_leave_the_good_ones() {
     ]);
     let (city, report) = read(&text, &ImportOptions::default()).unwrap();
     let ids: Vec<&str> = city.objects.iter().map(|object| object.object.id.as_str()).collect();
-    assert_eq!(ids, ["good", "open", "good#2"]);
+    assert_eq!(ids, ["good", "open", "good#2", "point"]);
     let codes: Vec<_> = report.tallies.iter().map(|(code, tally)| (*code, tally.count)).collect();
     let expected = [
         ("coordinate-out-of-range", 1),
@@ -107,7 +108,6 @@ fn bad_features_leave_the_good_ones() {
         ("feature-unreadable", 1),
         ("geometry-unreadable", 2),
         ("no-geometry", 1),
-        ("not-a-polygon", 1),
         ("polygon-degenerate", 1),
         ("ring-unclosed", 2),
     ];
@@ -116,6 +116,54 @@ fn bad_features_leave_the_good_ones() {
     assert_eq!(example.place.object.as_deref(), Some("metres"));
     assert!(example.message.contains("OGC:CRS84"), "{}", example.message);
     assert_eq!(report.records, 10);
+}
+
+#[test]
+fn lines_and_points_with_their_classes_and_widths() {
+    let line = |properties: &str, coordinates: &str| {
+        format!(
+            r#"{{"type": "Feature", "properties": {{{properties}}}, "geometry": {{"type": "LineString", "coordinates": {coordinates}}}}}"#
+        )
+    };
+    let way = "[[4.0, 52.0], [4.001, 52.0]]";
+    let text = collection(&[
+        line(r#""highway": "residential""#, way),
+        line(r#""highway": "primary", "width": "11 m""#, way),
+        line(r#""waterway": "stream", "lanes": null"#, way),
+        line(r#""railway": "rail""#, way),
+        line("", "[[4.0, 52.0], [4.0, 52.0]]"),
+        r#"{"type": "Feature", "properties": {"natural": "tree"}, "geometry": {"type": "MultiPoint",
+            "coordinates": [[4, 52], [4.1, 52]]}}"#
+            .to_owned(),
+        r#"{"type": "Feature", "properties": {"landuse": "grass", "floor": 3}, "geometry": {"type": "GeometryCollection",
+            "geometries": [{"type": "Polygon", "coordinates": [[[4, 52], [4.1, 52], [4.1, 52.1], [4, 52]]]},
+            {"type": "Point", "coordinates": [4, 52]}]}}"#
+            .to_owned(),
+    ]);
+    let (city, report) = read(&text, &ImportOptions::default()).unwrap();
+    let found: Vec<(&str, String)> = city
+        .objects
+        .iter()
+        .map(|object| {
+            let forms = object.geometry.iter().map(|shape| match &shape.form {
+                SourceForm::Lines { section: LineSection::Band(width), .. } => format!("band {width}"),
+                SourceForm::Points(points) => format!("{} points", points.len()),
+                SourceForm::Surfaces(surfaces) => format!("{} surfaces", surfaces.len()),
+                other => format!("{other:?}"),
+            });
+            (object.object.class.as_str(), forms.collect::<Vec<_>>().join(", "))
+        })
+        .collect();
+    let expected = [
+        ("Road", "band 6"),
+        ("Road", "band 11"),
+        ("WaterBody", "band 2"),
+        ("Railway", "band 3"),
+        ("SolitaryVegetationObject", "2 points"),
+        ("LandUse", "1 points, 1 surfaces"),
+    ];
+    assert_eq!(found, expected.map(|(class, forms)| (class, forms.to_owned())));
+    assert_eq!((report.count_of("line-degenerate"), report.tallies.len()), (1, 1));
 }
 
 #[test]
@@ -152,9 +200,14 @@ fn what_is_not_geojson_is_refused() {
 
 #[test]
 fn real_files_are_read_or_told() {
-    for (name, objects) in [("vector/flatgeobuf/countries.geojson", 179), ("boston/boston_land.geojson", 184)] {
+    for (name, objects) in [
+        ("vector/flatgeobuf/countries.geojson", 179),
+        ("boston/boston_land.geojson", 8626),
+        ("vector/geojson_cesium_native/roads-seoul.geojson", 94),
+        ("vector/china/nanjing-city.json", 105),
+    ] {
         let Some(path) = shared(name) else { return };
-        let files = DiskFiles::new(&path);
+        let files = LocalFiles::open(&path).unwrap();
         let mut city = Gathered::default();
         let report = recognise(&files).unwrap().read(&files, &ImportOptions::default(), &mut city).unwrap();
         assert_eq!(report.objects, objects, "{name}: {:?}", report.tallies);

@@ -7,8 +7,8 @@ use veduta::formats::mvt;
 use veduta::import::{
     Gathered, HeightsAbove, ImportError, ImportOptions, MemoryFiles, SourceFiles, SourceForm, importer, recognise,
 };
+use veduta::platform::LocalFiles;
 
-use crate::import_files::DiskFiles;
 use crate::shared_data::shared;
 
 fn read(files: &dyn SourceFiles, options: &ImportOptions) -> (Gathered, veduta::import::SourceReport) {
@@ -23,7 +23,7 @@ fn tokyo_has_300_858_buildings() {
     let Some(path) = shared("tokyo/mvt_buildings") else { return };
     let expected: serde_json::Value =
         serde_json::from_slice(&std::fs::read(path.join("EXPECTED_COUNTS_z16.json")).unwrap()).unwrap();
-    let (city, report) = read(&DiskFiles::new(&path), &ImportOptions::default());
+    let (city, report) = read(&LocalFiles::open(&path).unwrap(), &ImportOptions::default());
     assert_eq!(report.files, expected["tiles"].as_u64().unwrap());
     assert_eq!(report.records, 338_943);
     assert_eq!(report.objects, 300_858);
@@ -104,7 +104,7 @@ fn options_that_do_not_fit_say_what_would() {
 #[test]
 fn a_tile_alone_tells_its_place_by_its_path() {
     let Some(path) = shared("tokyo/mvt_buildings/16/58192/25797.pbf") else { return };
-    let (city, report) = read(&DiskFiles::new(&path), &ImportOptions::default());
+    let (city, report) = read(&LocalFiles::open(&path).unwrap(), &ImportOptions::default());
     assert_eq!(report.objects, 1391);
     let SourceForm::Footprints { polygons, .. } = &city.objects[0].geometry[0].form else { panic!("no footprint") };
     // Column 58192 of 65536: 139.65 degrees east, in web mercator metres.

@@ -3,9 +3,9 @@
 use glam::{DVec2, DVec3};
 use veduta::geodesy::{CrsRegistry, Geodetic, Separation, SiteFrame};
 use veduta::geometry::{HeightGrid, Shape};
-use veduta::import::{Gathered, ImportOptions, MemoryFiles, Placement, SourceReport, anchor, recognise};
+use veduta::import::{Gathered, ImportOptions, MemoryFiles, Placement, SourceObject, SourceReport, anchor, recognise};
+use veduta::platform::LocalFiles;
 
-use crate::import_files::DiskFiles;
 use crate::shared_data::shared;
 
 const HOUSE: &str = r#"{"type": "FeatureCollection", "features": [
@@ -49,12 +49,17 @@ fn a_house_stands_on_the_lowest_ground_under_it() {
     assert!(lobes.iter().all(|lobe| (lobe.extrusion.length() - 5.0).abs() < 1e-6));
 }
 
+fn first_points(city: &Gathered) -> Vec<DVec3> {
+    city.objects.iter().filter_map(SourceObject::first_point).collect()
+}
+
 #[test]
 fn the_anchor_is_in_the_middle() {
     let (city, _) = house();
-    let frame = city.frame.unwrap();
-    let found =
-        anchor(&CrsRegistry::default(), &[(&frame, &Separation::Constant(0.0), &city.objects)]).unwrap().unwrap();
+    let frame = city.frame.clone().unwrap();
+    let found = anchor(&CrsRegistry::default(), &[(&frame, &Separation::Constant(0.0), &first_points(&city))])
+        .unwrap()
+        .unwrap();
     assert_eq!(found, Geodetic::from_degrees(4.001, 52.0, 0.0));
     assert_eq!(anchor(&CrsRegistry::default(), &[(&frame, &Separation::Constant(0.0), &[])]).unwrap(), None);
 }
@@ -79,13 +84,13 @@ fn real_cities_are_placed() {
     ] {
         let Some(path) = shared(name) else { return };
         let files: Box<dyn veduta::import::SourceFiles> =
-            if objects == 0 { Box::new(column(&path)) } else { Box::new(DiskFiles::new(&path)) };
+            if objects == 0 { Box::new(column(&path)) } else { Box::new(LocalFiles::open(&path).unwrap()) };
         let mut city = Gathered::default();
         let mut report =
             recognise(files.as_ref()).unwrap().read(files.as_ref(), &ImportOptions::default(), &mut city).unwrap();
-        let (registry, frame, count) = (CrsRegistry::default(), city.frame.unwrap(), city.objects.len());
+        let (registry, frame, count) = (CrsRegistry::default(), city.frame.clone().unwrap(), city.objects.len());
         let separation = Separation::Constant(0.0);
-        let middle = anchor(&registry, &[(&frame, &separation, &city.objects)]).unwrap().unwrap();
+        let middle = anchor(&registry, &[(&frame, &separation, &first_points(&city))]).unwrap().unwrap();
         let (lon, lat) = (middle.longitude_rad.to_degrees(), middle.latitude_rad.to_degrees());
         assert!((lon - longitude).abs() < 0.15 && (lat - latitude).abs() < 0.15, "{name}: {lon} {lat}");
         let placement = Placement { registry: &registry, site: SiteFrame::new(middle), separation, ground: None };

@@ -34,6 +34,8 @@ fn the_recipe_of_the_manual_works() {
     fs::write(folder.join("buildings.geojson"), house(499_500.0, 3_430_200.0)).unwrap();
     fs::write(folder.join("plain.geojson"), house(500_000.0, 3_430_000.0)).unwrap();
     fs::write(folder.join("dem.tif"), dem_file([113.95, 31.05], 0.001, (100, 100), |_, _| 20.0)).unwrap();
+    fs::create_dir_all(folder.join("tiles/8/209")).unwrap();
+    image::RgbImage::from_pixel(256, 256, image::Rgb([90, 120, 60])).save(folder.join("tiles/8/209/104.png")).unwrap();
     success(folder, &["import", "--recipe", "import.toml", "-o", "town.city"]);
     let found = json(folder, &["query", "town.city", "--id", "K-7"]);
     let object = &found["objects"][0];

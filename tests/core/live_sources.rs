@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use veduta::app::feeds::{LiveFeeds, recorded_feeds};
 use veduta::city::{CityObject, Value};
-use veduta::package::sort_objects;
 use veduta::quantity::Timestamp;
 use veduta::scenario::{CityEdits, CityLive, CityState, Playable, VariantCity};
 use veduta::scene::{ScenarioDocument, SceneDocument};
@@ -19,7 +18,7 @@ pub fn station() -> Arc<VariantCity> {
         ..CityObject::default()
     };
     let mut objects = vec![device("mast", "air"), device("meter", "power"), device("s1", "other")];
-    sort_objects(&mut objects);
+    objects.sort_by(|a, b| a.id.cmp(&b.id));
     Arc::new(VariantCity::new(Arc::new(open(&objects)), &CityEdits::default()).unwrap())
 }
 

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use veduta::city::{CityObject, Value};
 use veduta::live::{Observation, SourceIndex};
-use veduta::package::sort_objects;
 use veduta::quantity::Timestamp;
 use veduta::scenario::{
     CityEdits, CityLive, CityState, Happening, HappeningKind, LivePart, ObservationFeed, Playable, Playback, Timeline,
@@ -233,7 +232,7 @@ fn campus() -> Arc<VariantCity> {
         object("D2", "Device", Some("H2")),
         object("D3", "Device", None),
     ];
-    sort_objects(&mut objects);
+    objects.sort_by(|a, b| a.id.cmp(&b.id));
     Arc::new(VariantCity::new(Arc::new(open(&objects)), &CityEdits::default()).unwrap())
 }
 

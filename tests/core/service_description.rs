@@ -1,29 +1,14 @@
 //! `/api`: the description, and schemathesis, which asks the running server what the description says can be asked.
 
-use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 
 use veduta::service::Service;
 use veduta::service::live::Live;
 
+use crate::installed::installed;
 use crate::service_withheld::staged;
 use crate::service_world::{World, catalogue};
-
-/// As `scripts/setup.sh test` installs it.
-const SCHEMATHESIS: &str = "veduta/schemathesis-4.32.5/bin/schemathesis";
-
-fn schemathesis() -> Option<PathBuf> {
-    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
-    let program = cache.or_else(home)?.join(SCHEMATHESIS);
-    let required = std::env::var("VEDUTA_SHARED_DATA").as_deref() == Ok("required");
-    assert!(program.is_file() || !required, "schemathesis is missing: scripts/setup.sh test");
-    if !program.is_file() {
-        println!("skipped: no schemathesis");
-    }
-    Some(program).filter(|program| program.is_file())
-}
 
 #[test]
 fn the_description_has_every_endpoint_and_its_problems() {
@@ -52,7 +37,7 @@ fn the_description_has_every_endpoint_and_its_problems() {
 /// No fault of the server, no answer that the description does not have, no wrong question answered as if it were right.
 #[test]
 fn schemathesis_finds_nothing() {
-    let Some(program) = schemathesis() else { return };
+    let Some(program) = installed("schemathesis-4.32.5/bin/schemathesis") else { return };
     let live = Arc::new(Live::default());
     let _stage = staged("demo", &live);
     let world = World::serving(Service::new(catalogue()).with_live(live));

@@ -4,18 +4,22 @@ use std::collections::BTreeMap;
 use std::io::Cursor;
 
 use glam::{DVec2, DVec3};
-use veduta::formats::geotiff::{Band, GeoTiff, PixelMeaning, RasterTransform};
 use veduta::formats::glb;
 use veduta::geodesy::{CrsId, CrsRegistry, Geodetic, HeightReference, Separation, SiteFrame, SitePoint};
 use veduta::geometry::HeightGrid;
-use veduta::import::terrain::{Dem, DemOptions, GridOptions, Imagery, merge, write_terrain};
+use veduta::import::ImportOptions;
+use veduta::import::raster::{Pixels, RasterTransform};
+use veduta::import::terrain::{Dem, GridOptions, Imagery, merge, write_terrain};
 use veduta::package::{decode_height_grid, encode_height_grid};
 
+use crate::rasters::{level, read_path};
 use crate::shared_data::shared;
 
-fn tujunga() -> Option<(Vec<u8>, SiteFrame)> {
-    let bytes = std::fs::read(shared("terrain/bigtujunga_utm11n.tif")?).unwrap();
-    Some((bytes, SiteFrame::new(Geodetic::from_degrees(-118.15, 34.30, 1000.0))))
+fn tujunga(separation_m: f64) -> Option<(Dem, SiteFrame)> {
+    let separation = Some(Separation::Constant(separation_m));
+    let options = ImportOptions { separation, ..ImportOptions::default() };
+    let (mut gathered, _) = read_path(&shared("terrain/bigtujunga_utm11n.tif")?, &options);
+    Some((gathered.dems.remove(0), SiteFrame::new(Geodetic::from_degrees(-118.15, 34.30, 1000.0))))
 }
 
 fn around(half_m: f64) -> Option<(DVec2, DVec2)> {
@@ -25,14 +29,11 @@ fn around(half_m: f64) -> Option<(DVec2, DVec2)> {
 /// Nodes of the grid have the model's height at their longitude and latitude, also far from the anchor.
 #[test]
 fn a_projected_model_becomes_a_grid_of_the_site() {
-    let Some((bytes, site)) = tujunga() else { return };
+    let Some((dem, site)) = tujunga(-33.0) else { return };
     let registry = CrsRegistry::default();
-    let height = Some(HeightReference::Orthometric(Separation::Constant(-33.0)));
-    let options = DemOptions { height, ..DemOptions::default() };
-    let dem = Dem::from_geotiff(&bytes, "bigtujunga", &options).unwrap();
-    let grid = merge(&[dem], &registry, &site, &GridOptions { cell_m: Some(60.0), within: None }).unwrap();
-    let mut tiff = GeoTiff::open(Cursor::new(&bytes)).unwrap();
-    let (band, transform) = (tiff.read_band(0).unwrap(), tiff.transform.unwrap());
+    let (band, transform) = (level(&*dem.raster, 0), dem.transform);
+    let options = GridOptions { cell_m: Some(60.0), ..GridOptions::default() };
+    let grid = merge(&[dem], &registry, &site, &options).unwrap().grid;
     let way = registry.operation(&CrsId::wgs84(), &CrsId::epsg(32611)).unwrap();
     let mut checked = 0;
     for row in (3..grid.rows).step_by(17) {
@@ -54,11 +55,10 @@ fn a_projected_model_becomes_a_grid_of_the_site() {
                 continue;
             }
             let (x, y, f) = (pixel.x as usize, pixel.y as usize, pixel.fract());
-            let Some(around): Option<Vec<f32>> =
-                [(0, 0), (1, 0), (0, 1), (1, 1)].iter().map(|(dx, dy)| band.at(x + dx, y + dy)).collect()
-            else {
+            let around = [(0, 0), (1, 0), (0, 1), (1, 1)].map(|(dx, dy)| band.at(x + dx, y + dy));
+            if around.iter().any(|height| height.is_nan()) {
                 continue;
-            };
+            }
             let mix = |a: f32, b: f32, t: f64| f64::from(a) * (1.0 - t) + f64::from(b) * t;
             let expected = mix(around[0], around[1], f.x) * (1.0 - f.y) + mix(around[2], around[3], f.x) * f.y - 33.0;
             assert!((f64::from(height) - expected).abs() < 0.05, "{column} {row}: {height}, not {expected}");
@@ -77,10 +77,9 @@ fn flat(value: f32, hole: bool) -> Dem {
     if hole {
         samples[..5000].fill(f32::NAN);
     }
-    let band = Band { width: 100, height: 100, samples };
-    let tie = [0.0, 0.0, 0.0, 139.70, 35.70, 0.0];
-    let transform = RasterTransform::new(&[0.001, 0.001, 0.0], &tie, &[], PixelMeaning::Area).unwrap();
-    Dem::from_samples(CrsId::epsg(4326), HeightReference::Ellipsoidal, band, transform)
+    let samples = Pixels { width: 100, height: 100, values: samples };
+    let transform = RasterTransform::north_up(DVec2::new(139.70, 35.70), DVec2::splat(0.001)).unwrap();
+    Dem::from_samples(CrsId::epsg(4326), HeightReference::Ellipsoidal, samples, transform)
 }
 
 /// Holes of the first model are filled from the next; places that none knows stay unknown.
@@ -88,41 +87,68 @@ fn flat(value: f32, hole: bool) -> Dem {
 fn models_fill_each_other_in_order() {
     let site = SiteFrame::new(Geodetic::from_degrees(139.75, 35.65, 0.0));
     let registry = CrsRegistry::default();
-    let options = GridOptions { cell_m: Some(100.0), within: around(2000.0) };
-    let grid = merge(&[flat(10.0, true), flat(20.0, false)], &registry, &site, &options).unwrap();
+    let of = |cell_m: f64, within| GridOptions { cell_m: Some(cell_m), within, city: None };
+    let both = [flat(10.0, true), flat(20.0, false)];
+    let grid = merge(&both, &registry, &site, &of(100.0, around(2000.0))).unwrap().grid;
     assert_eq!((grid.columns, grid.rows), (41, 41));
     assert_eq!((grid.node(20, 2), grid.node(20, 38)), (Some(10.0), Some(20.0)));
-    let wide = GridOptions { cell_m: Some(500.0), within: around(20_000.0) };
-    let grid = merge(&[flat(10.0, false)], &registry, &site, &wide).unwrap();
+    // Between them no step: the hole's edge is a slope of some nodes.
+    let column: Vec<f32> = (0..41).map(|row| grid.node(20, row).unwrap()).collect();
+    assert!(column.windows(2).all(|pair| (pair[1] - pair[0]).abs() < 3.0), "{column:?}");
+    assert!(column.iter().filter(|height| **height > 10.5 && **height < 19.5).count() >= 4, "{column:?}");
+    let grid = merge(&[flat(10.0, false)], &registry, &site, &of(500.0, around(20_000.0))).unwrap().grid;
     assert!(grid.node(0, 0).is_none() && grid.node(40, 40) == Some(10.0));
-    let nowhere = GridOptions { cell_m: Some(100.0), within: Some((DVec2::splat(1e5), DVec2::splat(1.01e5))) };
+    let nowhere = of(100.0, Some((DVec2::splat(1e5), DVec2::splat(1.01e5))));
     assert!(merge(&[flat(1.0, false)], &registry, &site, &nowhere).unwrap_err().to_string().contains("covers"));
-    let fine = GridOptions { cell_m: Some(0.5), within: around(50_000.0) };
+    let fine = of(0.5, around(50_000.0));
     assert!(merge(&[flat(1.0, false)], &registry, &site, &fine).unwrap_err().to_string().contains("too large"));
+}
+
+/// Models that reach further than one grid can are cut to the city, or taken at fewer places, and that is told.
+#[test]
+fn what_is_too_much_is_cut_to_the_city() {
+    let registry = CrsRegistry::default();
+    let wide = |pixel: f64, corner: DVec2| {
+        let samples = Pixels { width: 200, height: 200, values: vec![5.0; 200 * 200] };
+        let transform = RasterTransform::north_up(corner, DVec2::splat(pixel)).unwrap();
+        Dem::from_samples(CrsId::epsg(4326), HeightReference::Ellipsoidal, samples, transform)
+    };
+    // A fine model of 200 m in the middle of one of 200 km.
+    let dems = [wide(1e-5, DVec2::new(139.75, 35.65)), wide(0.01, DVec2::new(138.75, 36.65))];
+    let site = SiteFrame::new(Geodetic::from_degrees(139.75, 35.65, 0.0));
+    let city = Some((DVec2::splat(-500.0), DVec2::splat(500.0)));
+    let ground = merge(&dems, &registry, &site, &GridOptions { city, ..GridOptions::default() }).unwrap();
+    let size = DVec2::new(ground.grid.columns as f64, ground.grid.rows as f64) * ground.grid.cell_m;
+    assert!(ground.grid.cell_m < 1.0 && (size - 5000.0).abs().max_element() < 5.0, "{size}");
+    assert!(ground.told.len() == 1 && ground.told[0].contains("is cut to 5.0 x 5.0 km"), "{:?}", ground.told);
 }
 
 #[test]
 fn a_model_without_crs_says_what_to_do() {
-    let Some(path) = shared("imagery/rasterio/float_raster_with_nodata.tif") else { return };
-    let bytes = std::fs::read(path).unwrap();
-    let error = Dem::from_geotiff(&bytes, "plain.tif", &DemOptions::default()).unwrap_err().to_string();
+    let whole = dem_file([121.0, 31.0], 0.001, (4, 4), |_, _| 1.0);
+    // The key of the geographic CRS becomes one that nobody knows.
+    let at = whole.windows(8).position(|w| w == [0x00, 0x08, 0, 0, 1, 0, 0xe6, 0x10]).unwrap();
+    let mut bytes = whole;
+    bytes[at] = 0x99;
+    let files = crate::rasters::one_file("plain.tif", bytes);
+    let error = crate::rasters::read(&files, &ImportOptions::default()).unwrap_err().to_string();
     assert!(error.contains("--crs") && error.ends_with("plain.tif"), "{error}");
-    let crs = Some(CrsId::epsg(3857));
-    assert!(Dem::from_geotiff(&bytes, "plain.tif", &DemOptions { crs, ..DemOptions::default() }).is_ok());
-    assert!(Dem::from_geotiff(b"", "empty.tif", &DemOptions::default()).is_err());
+    let told = ImportOptions { crs_where_unsaid: Some(CrsId::epsg(4326)), ..ImportOptions::default() };
+    assert!(crate::rasters::read(&files, &told).is_ok());
+    let empty = crate::rasters::one_file("empty.tif", Vec::new());
+    assert!(crate::rasters::read(&empty, &ImportOptions::default()).unwrap_err().to_string().contains("empty"));
 }
 
 /// The tree's tiles: complete, bounded by their boxes, errors falling from root to leaf, the same twice.
 #[test]
 fn the_tileset_holds_together() {
-    let Some((bytes, site)) = tujunga() else { return };
+    let Some((dem, site)) = tujunga(0.0) else { return };
     let registry = CrsRegistry::default();
-    let dem = Dem::from_geotiff(&bytes, "bigtujunga", &DemOptions::default()).unwrap();
-    let options = GridOptions { cell_m: Some(50.0), within: around(5000.0) };
-    let grid = merge(&[dem], &registry, &site, &options).unwrap();
+    let options = GridOptions { cell_m: Some(50.0), within: around(5000.0), city: None };
+    let grid = merge(&[dem], &registry, &site, &options).unwrap().grid;
     let write = || {
         let mut files = BTreeMap::<String, Vec<u8>>::new();
-        let report = write_terrain(&grid, &site, &registry, None, &mut files).unwrap();
+        let report = write_terrain(&grid, &site, &registry, &[], &mut files).unwrap();
         (files, report)
     };
     let (files, report) = write();
@@ -180,7 +206,7 @@ fn check_tile(
 #[test]
 fn a_picture_is_draped_where_it_belongs() {
     let Some(path) = shared("imagery/rasterio/RGB.byte.tif") else { return };
-    let image = Imagery::from_geotiff(&std::fs::read(path).unwrap(), "RGB.byte.tif", None).unwrap();
+    let images = read_path(&path, &ImportOptions::default()).0.images;
     let registry = CrsRegistry::default();
     // Middle of the picture: 220 650 E, 2 719 200 N of UTM 18N.
     let mut middle = [DVec3::new(220_650.0, 2_719_200.0, 0.0)];
@@ -194,7 +220,7 @@ fn a_picture_is_draped_where_it_belongs() {
         heights_m: vec![0.0; 65 * 65],
     };
     let mut files = BTreeMap::<String, Vec<u8>>::new();
-    let report = write_terrain(&grid, &site, &registry, Some(&image), &mut files).unwrap();
+    let report = write_terrain(&grid, &site, &registry, &images, &mut files).unwrap();
     assert_eq!((report.tiles, report.textured), (1, 1));
     let content = glb::decode(&files["terrain/content/0/0/0.glb"]).unwrap();
     let texture = content.parts[0].texture.as_ref().unwrap();
@@ -202,19 +228,40 @@ fn a_picture_is_draped_where_it_belongs() {
     assert_eq!(content.parts[0].mesh.texture_coordinates.len(), content.parts[0].mesh.positions.len());
 }
 
+/// Images lie over each other in their order, what is transparent shows the one below, and where none is there is ground.
 #[test]
-fn map_tiles_are_put_together() {
-    let tile = |color: [u8; 3]| {
-        let mut bytes = Cursor::new(Vec::new());
-        let picture = image::RgbImage::from_pixel(4, 4, image::Rgb(color));
-        picture.write_to(&mut bytes, image::ImageFormat::Png).unwrap();
-        bytes.into_inner()
+fn images_lie_over_each_other() {
+    let site = SiteFrame::new(Geodetic::from_degrees(139.75, 35.65, 0.0));
+    let grid = HeightGrid {
+        origin_in_site: DVec2::splat(-320.0),
+        cell_m: 10.0,
+        columns: 65,
+        rows: 65,
+        heights_m: vec![0.0; 65 * 65],
     };
-    let tiles = [(909, 403, tile([255, 0, 0])), (910, 403, tile([0, 255, 0])), (909, 404, b"no picture".to_vec())];
-    let (image, damaged) = Imagery::from_xyz(10, &tiles, 4, "tiles").unwrap();
-    assert_eq!((damaged, image.crs.to_string().as_str()), (1, "EPSG:3857"));
-    assert!(Imagery::from_xyz(10, &[], 4, "tiles").is_err());
-    assert!(Imagery::from_xyz(30, &[(0, 0, vec![]), (u32::MAX, u32::MAX, vec![])], 256, "tiles").is_err());
+    let image = |color: [u8; 4], west: f64, east: f64| {
+        let pixel = DVec2::new((east - west) / 8.0, 0.01 / 8.0);
+        let transform = RasterTransform::north_up(DVec2::new(west, 35.655), pixel).unwrap();
+        Imagery::from_pixels(CrsId::epsg(4326), Pixels { width: 8, height: 8, values: vec![color; 64] }, transform)
+    };
+    let below = image([200, 0, 0, 255], 139.74, 139.752);
+    let above = image([0, 0, 200, 128], 139.75, 139.752);
+    let texture = |images: &[Imagery]| {
+        let mut files = BTreeMap::<String, Vec<u8>>::new();
+        write_terrain(&grid, &site, &CrsRegistry::default(), images, &mut files).unwrap();
+        let content = glb::decode(&files["terrain/content/0/0/0.glb"]).unwrap();
+        let picture = content.parts[0].texture.as_ref().unwrap();
+        image::load_from_memory(&picture.bytes).unwrap().to_rgb8()
+    };
+    let seen = texture(&[below.clone(), above.clone()]);
+    let at = |x: f64| seen.get_pixel((x * f64::from(seen.width())) as u32, seen.height() / 2).0;
+    let near = |found: [u8; 3], expected: [u8; 3]| found.iter().zip(expected).all(|(a, b)| a.abs_diff(b) < 12);
+    assert!(near(at(0.2), [200, 0, 0]), "{:?}", at(0.2));
+    assert!(near(at(0.65), [100, 0, 100]), "{:?}", at(0.65));
+    assert!(near(at(0.95), [149, 151, 137]), "{:?}", at(0.95));
+    let turned = texture(&[above, below]);
+    let middle = turned.get_pixel((0.65 * f64::from(turned.width())) as u32, turned.height() / 2).0;
+    assert!(near(middle, [200, 0, 0]), "{middle:?}");
 }
 
 /// A GeoTIFF in degrees on WGS 84 with its upper left corner at `corner`, of the heights that `height(column, row)` gives.
@@ -253,11 +300,11 @@ fn a_marker_in_map_tiles_lies_where_it_should() {
             image::Rgb(if is_red { [255, 0, 0] } else { [255, 255, 255] })
         });
         picture.write_to(&mut bytes, image::ImageFormat::Png).unwrap();
-        (x, y, bytes.into_inner())
+        (format!("{ZOOM}/{x}/{y}.png"), bytes.into_inner())
     };
     let tiles = [tile(left, top), tile(left + 1, top), tile(left, top + 1), tile(left + 1, top + 1)];
-    let (image, damaged) = Imagery::from_xyz(ZOOM, &tiles, 256, "tiles").unwrap();
-    assert_eq!(damaged, 0);
+    let files = veduta::import::MemoryFiles::new("tiles", tiles);
+    let images = crate::rasters::read(&files, &ImportOptions::default()).unwrap().0.images;
     let place = |column: f64, row: f64| {
         let world = f64::from(1 << ZOOM) * 256.0;
         let (x, y) = (f64::from(left) * 256.0 + column, f64::from(top) * 256.0 + row);
@@ -268,7 +315,7 @@ fn a_marker_in_map_tiles_lies_where_it_should() {
     let heights_m = vec![0.0; 65 * 65];
     let grid = HeightGrid { origin_in_site: DVec2::splat(-256.0), cell_m: 8.0, columns: 65, rows: 65, heights_m };
     let mut files = BTreeMap::<String, Vec<u8>>::new();
-    write_terrain(&grid, &site, &CrsRegistry::default(), Some(&image), &mut files).unwrap();
+    write_terrain(&grid, &site, &CrsRegistry::default(), &images, &mut files).unwrap();
     let content = glb::decode(&files["terrain/content/0/0/0.glb"]).unwrap();
     let part = &content.parts[0];
     let texture = image::load_from_memory(&part.texture.as_ref().unwrap().bytes).unwrap().to_rgb8();

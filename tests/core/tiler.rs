@@ -10,8 +10,9 @@ use veduta::formats::glb::decode;
 use veduta::formats::tiles3d::{Subtree, morton_index};
 use veduta::formats::{Column, TileContent};
 use veduta::geodesy::{Geodetic, SiteFrame};
-use veduta::geometry::{Bounds, Mesh, Prism, Shape, Surface, SurfaceKind};
-use veduta::import::tiler::{TileAddress, TilerOptions, TilingReport, tile_city};
+use veduta::geometry::{Bounds, Mesh, PlacedMesh, Prism, Shape, Surface, SurfaceKind};
+use veduta::import::tiler::{NoPictures, TileAddress, TilerOptions, TilingReport, tile_city};
+use veduta::package::Objects;
 
 pub type Files = BTreeMap<String, Vec<u8>>;
 
@@ -55,7 +56,8 @@ fn options() -> TilerOptions {
 
 fn tile(objects: &[CityObject], options: &TilerOptions) -> (Files, TilingReport) {
     let mut files = Files::new();
-    let report = tile_city(objects, &|i| i as u32 + 1000, &site(), options, &mut files).unwrap();
+    let objects = Objects::in_memory(objects.to_vec()).unwrap();
+    let report = tile_city(&objects, &|i| i as u32 + 1000, &site(), &NoPictures, options, &mut files).unwrap();
     (files, report)
 }
 
@@ -234,11 +236,11 @@ fn all_shapes_are_drawn_and_objects_without_one_have_no_tile() {
     let ring = |z: f64| [(0., 0.), (9., 0.), (9., 9.), (0., 9.)].map(|(x, y)| DVec3::new(x, y, z)).to_vec();
     let object =
         |id: &str, shapes| CityObject { id: id.to_owned(), class: "Road".to_owned(), shapes, ..CityObject::default() };
-    let surface = |z| Surface { rings: vec![ring(z)], kind: SurfaceKind::Roof };
+    let surface = |z| Surface::plain(vec![ring(z)], SurfaceKind::Roof);
     let surfaces = LodShape { lod: 2.0, shape: Shape::Surfaces(vec![surface(1.0), surface(9.0)]) };
     let positions = vec![Vec3::ZERO, Vec3::X, Vec3::Y];
     let mesh = Mesh { positions, colors: vec![[9, 8, 7, 255]; 3], indices: vec![0, 1, 2], ..Mesh::default() };
-    let mesh = LodShape { lod: 3.0, shape: Shape::Mesh { center_in_site: DVec3::splat(50.0), mesh } };
+    let mesh = LodShape { lod: 3.0, shape: Shape::Meshes(vec![PlacedMesh::plain(DVec3::splat(50.0), mesh)]) };
     let block =
         LodShape { lod: 1.0, shape: Shape::Prisms(vec![Prism { rings: vec![ring(0.0)], extrusion: DVec3::Z }]) };
     let objects = [
@@ -248,10 +250,9 @@ fn all_shapes_are_drawn_and_objects_without_one_have_no_tile() {
         object("block", vec![block]),
     ];
     let (files, report) = tile(&objects, &TilerOptions::default());
-    assert_eq!(
-        report.tile_of,
-        [None, Some(TileAddress::default()), Some(TileAddress::default()), Some(TileAddress::default())]
-    );
+    // In the order of their ids.
+    let drawn = Some(TileAddress::default());
+    assert_eq!(report.tile_of, [drawn, drawn, None, drawn]);
     assert_eq!(report.triangles, 4 + 1 + 10);
     let content = decode(&files["content/0/0/0.glb"]).unwrap();
     assert!(content.parts[0].mesh.colors.contains(&[9, 8, 7, 255]));
@@ -272,7 +273,8 @@ fn the_khronos_validator_finds_no_error() {
     let colors = vec![[9, 8, 7, 255]; 3];
     let mesh =
         Mesh { positions: vec![Vec3::ZERO, Vec3::X, Vec3::Y], colors, indices: vec![0, 1, 2], ..Mesh::default() };
-    objects[3].shapes = vec![LodShape { lod: 3.0, shape: Shape::Mesh { center_in_site: DVec3::splat(5.0), mesh } }];
+    objects[3].shapes =
+        vec![LodShape { lod: 3.0, shape: Shape::Meshes(vec![PlacedMesh::plain(DVec3::splat(5.0), mesh)]) }];
     objects[7].attributes.push(("保存".into(), Value::Bool(true)));
     let (files, report) = tile(&objects, &options());
     let out = tempfile::tempdir().unwrap();

@@ -10,8 +10,8 @@ use veduta::engine::CameraView;
 use veduta::geodesy::SitePoint;
 use veduta::geometry::Bounds;
 use veduta::import::demo::{DemoCity, DemoSize};
-use veduta::import::tiler::{TilerOptions, tile_city};
-use veduta::package::Manifest;
+use veduta::import::tiler::{NoPictures, TilerOptions, tile_city};
+use veduta::package::{Manifest, Objects};
 use veduta::quantity::Timestamp;
 use veduta::streaming::{ByteSource, MemorySource, SessionSettings};
 
@@ -23,8 +23,9 @@ pub fn demo() -> Arc<dyn ByteSource> {
     let mut objects = Vec::new();
     city.for_each(&mut |object| objects.push(object));
     let site = city.site();
+    let stored = Objects::in_memory(objects.clone()).unwrap();
     let mut files = BTreeMap::new();
-    let report = tile_city(&objects, &|i| i as u32, &site, &TilerOptions::default(), &mut files).unwrap();
+    let report = tile_city(&stored, &|i| i as u32, &site, &NoPictures, &TilerOptions::default(), &mut files).unwrap();
     let bounds = report.bounds_in_site.unwrap();
     let in_degrees = |bounds: Bounds| {
         let [low, high] = [bounds.min, bounds.max].map(|p| site.to_geodetic(SitePoint(p)));

@@ -114,14 +114,14 @@ fn a_legend_shows_its_colours() {
     let (width, height) = (960, 540);
     let mut shell = Offscreen::new(OffscreenSettings { width, height, ..Default::default() }).unwrap();
     let shades = vec![[47, 191, 113], [247, 129, 84], [180, 67, 108]];
-    let (patch, stripe) = ([200, 30, 220], [240, 240, 20]);
+    let patch = [200, 30, 220];
     shell.world_mut().resource_mut::<Overlay>().legend = vec![
         LegendLine::Ramp {
             title: "pm25 ug/m3".into(),
             shades: shades.clone(),
             stops: ["0", "75", "150"].map(Into::into).into(),
         },
-        LegendLine::Swatch { title: "过期 stale".into(), color: patch, stripes: Some(stripe) },
+        LegendLine::Swatch { title: "过期 stale".into(), color: patch, mark: ObjectFlags::STALE },
     ];
     let picture = shell.picture().unwrap();
     let places = |color: [u8; 3]| {
@@ -138,7 +138,15 @@ fn a_legend_shows_its_colours() {
             places.iter().map(|(x, _)| *x).min().unwrap()
         })
         .collect();
-    assert!(lefts.is_sorted() && places(patch).len() > 15 && places(stripe).len() > 10, "{lefts:?}");
+    assert!(lefts.is_sorted(), "{lefts:?}");
+    // The patch is striped: within its edges there is another colour, too.
+    let plain = places(patch);
+    let edges = |along: fn(&(u32, u32)) -> u32| {
+        let (least, most) = (plain.iter().map(along).min().unwrap(), plain.iter().map(along).max().unwrap());
+        (most - least + 1) as usize
+    };
+    let striped = edges(|place| place.0) * edges(|place| place.1) - plain.len();
+    assert!(plain.len() > 15 && striped > 15, "{} pixels of the patch, {striped} of its stripes", plain.len());
 }
 
 /// Signs that the engine's own face lacks are told once, and written as soon as a face is there that has them.

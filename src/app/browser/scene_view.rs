@@ -18,8 +18,8 @@ use crate::engine::tiles::{NO_OBJECT, PartObjects};
 use crate::engine::{CameraView, DrawnObject, EngineSystems, Environment, ObjectChanges, SiteCamera};
 use crate::geometry::Bounds;
 use crate::quantity::Timestamp;
-use crate::scenario::ViewedScene;
-use crate::scene::Effect;
+use crate::scenario::{SceneForViewers, ViewedScene};
+use crate::scene::{Effect, Label as LabelStyle};
 
 /// Objects that are asked for words at most, the nearest first.
 const MOST_TRIED: usize = 2000;
@@ -153,8 +153,7 @@ fn find_labelled(
 ) {
     let inner = viewed.lock();
     let (document, values) = (inner.scene.document(), &inner.scene.mirror().values);
-    let writes = |effect: &Effect| matches!(effect, Effect::Label { .. });
-    let by_value = document.bindings.iter().any(|binding| binding.effects.iter().any(writes));
+    let by_value = writes_values(document);
     let by_layer = document.layers.iter().any(|layer| layer.label.is_some());
     let now = (if by_value { values.len() } else { 0 }, inner.styles + 1);
     let all = std::mem::replace(&mut *known, now) != now;
@@ -208,6 +207,17 @@ fn picked_label(picked: &Pick, inner: &Inner, parts: &Query<&PartObjects>) -> Op
     Some(Label { place_in_site: top?, text, value: String::new(), severity: Severity::Plain })
 }
 
+/// Labels that a scene's layers and live values ask for at most, all together.
+fn most_labels(document: &SceneForViewers) -> u32 {
+    let of_layers = document.layers.iter().filter_map(|layer| Some(layer.label.as_ref()?.limit()));
+    of_layers.chain(writes_values(document).then_some(LabelStyle::LIVE_LIMIT)).fold(0, u32::saturating_add)
+}
+
+fn writes_values(document: &SceneForViewers) -> bool {
+    let writes = |effect: &Effect| matches!(effect, Effect::Label { .. });
+    document.bindings.iter().any(|binding| binding.effects.iter().any(writes))
+}
+
 /// Writes the words of the picked object, and of the nearest others in sight.
 fn write_labels(
     viewed: Res<Viewed>,
@@ -241,7 +251,11 @@ fn write_labels(
     let mut labels: Vec<Label> = selected.into_iter().collect();
     let mut rows: BTreeSet<u32> = picked.0.iter().map(|picked| picked.row).collect();
     let mut written_of: BTreeMap<Option<u16>, u32> = BTreeMap::new();
+    let mut wanted = most_labels(inner.scene.document());
     for (distance, part, feature, place_in_site) in near.into_iter().take(MOST_TRIED) {
+        if wanted == 0 {
+            break;
+        }
         let Some(row) = part.rows.get(feature).copied() else { continue };
         let object = DrawnObject { row, features: &part.features, feature };
         let style = inner.scene.style(row, &|name| attribute(&object, name));
@@ -251,6 +265,7 @@ fn write_labels(
         let written = written_of.entry(label.layer).or_default();
         if *written < label.limit && rows.insert(row) {
             *written += 1;
+            wanted -= 1;
             let severity = inner.scene.alarm(row).map_or(Severity::Good, grave);
             labels.push(Label { place_in_site, text: label.text, value: String::new(), severity });
         }

@@ -6,13 +6,18 @@ use std::time::Instant;
 use anyhow::Result;
 
 use crate::app::cli::BenchArgs;
+use crate::import::tiler::bench_tiler;
 use crate::live::bench_live;
 use crate::package::bench_queries;
+use crate::platform::FileScratch;
 use crate::scenario::bench_city_live;
 use crate::sim::flood::bench_flood;
 
 /// Objects and updates of the live benchmark.
 const LIVE: (u32, u32) = (100_000, 1_000_000);
+
+/// Buildings of the tiler's benchmark: as many as the sample of Tokyo has.
+const BUILDINGS: usize = 300_000;
 
 /// Cells along an edge, and steps, of the flood benchmark.
 const FLOOD: (usize, u64) = (1024, 200);
@@ -28,6 +33,10 @@ pub fn run(arguments: &BenchArgs) -> Result<ExitCode> {
     }
     if wanted("flood") {
         facts.insert("flood".to_owned(), serde_json::to_value(bench_flood(FLOOD.0, FLOOD.1, &clock)?)?);
+    }
+    if wanted("tiler") {
+        let scratch = Box::new(FileScratch::beside(&std::env::temp_dir().join("bench.city"))?);
+        facts.insert("tiler".to_owned(), serde_json::to_value(bench_tiler(BUILDINGS, scratch, &clock)?)?);
     }
     if let Some(path) = &arguments.city {
         let start = clock();

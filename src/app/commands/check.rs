@@ -8,7 +8,6 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 
 use super::check_documents::document;
-use super::rasters::{describe, is_geotiff};
 use super::simulate::facts;
 use super::{is_package, open_city, serve};
 use crate::app::cli::CheckArgs;
@@ -16,7 +15,7 @@ use crate::app::runs::{is_recording, read};
 use crate::import::check::check_tileset;
 use crate::import::{Gathered, ImportOptions, Severity, recognise};
 use crate::package::{City, HEIGHT_GRID_FILE, Query, decode_height_grid};
-use crate::platform::{FolderSource, LocalFiles};
+use crate::platform::{FolderSource, open_source};
 use crate::streaming::ByteSource;
 
 const TILESET: &str = "tileset.json";
@@ -172,15 +171,17 @@ fn objects(city: &City, problems: &mut Vec<Problem>) {
 }
 
 fn source(path: &Path) -> Result<Vec<Problem>> {
-    if path.is_file() && is_geotiff(path) {
-        let facts = describe(path)?;
-        let lacks = |what: &str| Problem::error(format!("this GeoTIFF does not say {what}: {}", facts.path));
-        let crs = facts.crs.is_none().then(|| lacks("its CRS by an EPSG code; import it with --crs EPSG:CODE"));
-        let extent = facts.extent.is_none().then(|| lacks("where it lies"));
-        return Ok(crs.into_iter().chain(extent).collect());
+    let opened = open_source(path)?;
+    let files = &*opened;
+    let mut gathered = Gathered::default();
+    let mut report = recognise(files)?.read(files, &ImportOptions::default(), &mut gathered)?;
+    // Pixels are decoded only where somebody looks, which here is everywhere.
+    for dem in &gathered.dems {
+        report.damaged(dem.raster.look_everywhere()?, &dem.path);
     }
-    let files = LocalFiles::open(path)?;
-    let report = recognise(&files)?.read(&files, &ImportOptions::default(), &mut Gathered::default())?;
+    for image in &gathered.images {
+        report.damaged(image.raster.look_everywhere()?, &image.path);
+    }
     let tally = |(code, tally): (&&'static str, &crate::import::Tally)| {
         let examples: Vec<String> = tally.examples.iter().map(ToString::to_string).collect();
         let text = format!("{code}: {} times, such as {}", tally.count, examples.join("; "));

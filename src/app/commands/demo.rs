@@ -11,8 +11,9 @@ use crate::app::cli::DemoArgs;
 use crate::app::documents::Documents;
 use crate::geodesy::CrsRegistry;
 use crate::import::demo::{DemoCity, DemoSize};
-use crate::package::{Manifest, SourceSummary};
-use crate::platform::AtomicFolder;
+use crate::import::tiler::NoPictures;
+use crate::package::{Manifest, Objects, ObjectsBuilder, SourceSummary};
+use crate::platform::{AtomicFolder, FileScratch};
 
 pub fn run(arguments: &DemoArgs) -> Result<ExitCode> {
     let begin = Instant::now();
@@ -59,28 +60,44 @@ fn cache() -> Result<PathBuf> {
         .join("veduta"))
 }
 
+/// The objects of the city, in a file beside its package.
+fn objects(city: &DemoCity, path: &Path) -> Result<Objects> {
+    const AT_ONCE: usize = 10_000;
+    let mut builder = ObjectsBuilder::new(Box::new(FileScratch::beside(path)?));
+    let (mut some, mut added) = (Vec::new(), Ok(()));
+    city.for_each(&mut |object| {
+        some.push(object);
+        if some.len() == AT_ONCE && added.is_ok() {
+            added = builder.add(0, std::mem::take(&mut some));
+        }
+    });
+    added?;
+    builder.add(0, some)?;
+    Ok(builder.finish())
+}
+
 /// Makes the demo city's package.
 fn make(seed: u64, size: DemoSize, path: &Path) -> Result<Manifest> {
     let city = DemoCity::new(seed, size);
     let mut sink = AtomicFolder::create(path, Manifest::NAME)?;
-    let mut objects = Vec::new();
-    city.for_each(&mut |object| objects.push(object));
+    let objects = objects(&city, path)?;
     let source = SourceSummary {
         name: format!("demo {} {seed}", size.name()),
         importer: "demo".to_owned(),
-        objects: objects.len() as u64,
+        objects: objects.rows() as u64,
         ..SourceSummary::default()
     };
     let draft = CityDraft {
         name: "维都市 Veduta City".to_owned(),
         site: city.site(),
         objects,
+        pictures: Box::new(NoPictures),
         settings: DemoCity::VERSION.to_owned(),
         sources: vec![source],
         ground: Some(city.ground()),
-        imagery: None,
+        images: Vec::new(),
     };
-    let manifest = write_city(draft, &CrsRegistry::default(), &mut sink)?.manifest;
+    let manifest = write_city(&draft, &CrsRegistry::default(), &mut sink)?.manifest;
     sink.commit()?;
     Ok(manifest)
 }

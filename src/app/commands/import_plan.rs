@@ -1,20 +1,23 @@
 //! What an import shall do: its sources, with what the command line and the recipe say about each.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
 use super::is_package;
 use crate::app::cli::ImportArgs;
-use crate::geodesy::{CrsId, CrsRegistry, HeightReference, Separation};
+use crate::geodesy::{CrsId, CrsRegistry, GeoidModel, Separation};
+use crate::import::tree::TreeOptions;
 use crate::import::{
-    HeightsAbove, ImportError, ImportOptions, Importer, Recipe, RecipeSource, SourceFiles, importer, read_recipe,
+    ImportError, ImportOptions, Importer, Recipe, RecipeSource, SourceFiles, importer, read_geoid, read_recipe,
 };
 use crate::package::Manifest;
-use crate::platform::{Interrupt, LocalFiles};
+use crate::platform::{Interrupt, open_source};
 
 /// One source and all that is said about it.
 pub struct Job {
@@ -22,15 +25,13 @@ pub struct Job {
     /// The importer that the recipe names.
     pub importer: Option<&'static dyn Importer>,
     pub options: ImportOptions,
-    /// The geoid above the ellipsoid. Where nothing is said, heights above the sea are taken as heights above the ellipsoid:
-    /// everything of the city is off by the same metres.
-    pub separation: Separation,
 }
 
 /// All sources.
 pub struct Plan {
     pub jobs: Vec<Job>,
     pub registry: CrsRegistry,
+    pub tree: TreeOptions,
     /// What besides the sources decides about the package, hashed.
     pub settings: String,
 }
@@ -52,10 +53,16 @@ impl Plan {
         if let Some(crs) = &crs {
             recipe.registry.crs_info(crs)?;
         }
+        let folder = folder.unwrap_or(Path::new(""));
+        let mut geoids = Geoids { crs, everywhere: None, folder, read: BTreeMap::new(), hashes: String::new() };
+        geoids.everywhere = arguments.geoid.as_deref().map(|path| geoids.model(path)).transpose()?;
         let mut jobs = Vec::new();
         if arguments.sources.is_empty() {
-            let folder = folder.unwrap_or(Path::new(""));
-            jobs.extend(recipe.sources.iter().map(|said| Job::new(folder.join(&said.path), said, crs.as_ref())));
+            for said in &recipe.sources {
+                let is_address = said.path.starts_with("http://") || said.path.starts_with("https://");
+                let path = if is_address { PathBuf::from(&said.path) } else { folder.join(&said.path) };
+                jobs.push(geoids.job(path, said)?);
+            }
         }
         let mut used = vec![false; recipe.sources.len()];
         for path in &arguments.sources {
@@ -67,7 +74,7 @@ impl Plan {
                 .zip(&mut used)
                 .filter(|(source, _)| **source == said)
                 .for_each(|(_, used)| *used = true);
-            jobs.push(Job::new(path.clone(), &said, crs.as_ref()));
+            jobs.push(geoids.job(path.clone(), &said)?);
         }
         let unused = used.iter().position(|used| !used).filter(|_| !arguments.sources.is_empty());
         if let (Some(unused), Some(path)) = (unused, &arguments.recipe) {
@@ -77,7 +84,13 @@ impl Plan {
         if jobs.is_empty() {
             bail!("there is nothing to import: the recipe has no [[source]] and the command line names none");
         }
-        Ok(Self { jobs, registry: recipe.registry, settings: format!("{:032x}", xxh3_128(settings.as_bytes())) })
+        let _ = write!(settings, " {}", geoids.hashes);
+        Ok(Self {
+            jobs,
+            registry: recipe.registry,
+            tree: recipe.tree,
+            settings: format!("{:032x}", xxh3_128(settings.as_bytes())),
+        })
     }
 
     /// Whether the package at `output` was made of the same files with the same settings.
@@ -94,7 +107,7 @@ impl Plan {
         }
         let mut now = Vec::with_capacity(self.jobs.len());
         for job in &self.jobs {
-            now.push(hash(&LocalFiles::open(&job.path)?, interrupt)?);
+            now.push(hash(&*open_source(&job.path)?, interrupt)?);
         }
         before.sort();
         now.sort();
@@ -102,35 +115,54 @@ impl Plan {
     }
 }
 
-impl Job {
-    fn new(path: PathBuf, said: &RecipeSource, crs: Option<&CrsId>) -> Self {
+/// What is said about all sources, and the geoid models that are named, each read once.
+struct Geoids<'a> {
+    crs: Option<CrsId>,
+    /// That of `--geoid`, for sources that name none.
+    everywhere: Option<Separation>,
+    folder: &'a Path,
+    read: BTreeMap<PathBuf, Arc<GeoidModel>>,
+    hashes: String,
+}
+
+impl Geoids<'_> {
+    fn job(&mut self, path: PathBuf, said: &RecipeSource) -> Result<Job> {
         let mut options = said.options.clone();
-        options.crs_where_unsaid = crs.cloned();
+        options.crs_where_unsaid = self.crs.clone();
+        if let Some(name) = &said.geoid {
+            options.separation = Some(self.model(&self.folder.join(name))?);
+        }
+        options.separation = options.separation.or_else(|| self.everywhere.clone());
         let importer = said.kind.as_deref().and_then(importer);
-        Self { path, importer, options, separation: Separation::Constant(said.geoid_separation_m) }
+        Ok(Job { path, importer, options })
     }
 
-    /// What the heights of an elevation model are above: the geoid, unless the recipe says otherwise.
-    pub fn height_reference(&self) -> Result<HeightReference> {
-        match self.options.heights_above {
-            Some(HeightsAbove::Ellipsoid) => Ok(HeightReference::Ellipsoidal),
-            None | Some(HeightsAbove::Geoid) => Ok(HeightReference::Orthometric(self.separation.clone())),
-            Some(HeightsAbove::Ground) => {
-                bail!("an elevation model's heights are not above the ground: {}", self.path.display())
-            }
+    fn model(&mut self, path: &Path) -> Result<Separation> {
+        if let Some(model) = self.read.get(path) {
+            return Ok(Separation::Model(Arc::clone(model)));
         }
+        let files = open_source(path)?;
+        let model = Arc::new(read_geoid(&*files)?);
+        self.hashes += &hash(&*files, &Interrupt::default())?;
+        self.read.insert(path.to_owned(), Arc::clone(&model));
+        Ok(Separation::Model(model))
     }
 }
+
+/// Bytes of a file that are hashed at one time.
+const HASHED_AT_ONCE: u64 = 8 << 20;
 
 /// XXH3-128 over the names and contents of all files.
 pub fn hash(files: &dyn SourceFiles, interrupt: &Interrupt) -> Result<String> {
     let mut hasher = Xxh3::new();
     for name in files.names() {
-        stop_if(interrupt)?;
-        let bytes = files.read(name)?;
+        let size = files.size(name)?;
         hasher.update(name.as_bytes());
-        hasher.update(&(bytes.len() as u64).to_le_bytes());
-        hasher.update(&bytes);
+        hasher.update(&size.to_le_bytes());
+        for start in (0..size).step_by(HASHED_AT_ONCE as usize) {
+            stop_if(interrupt)?;
+            hasher.update(&files.read_range(name, start..(start + HASHED_AT_ONCE).min(size))?);
+        }
     }
     Ok(format!("{:032x}", hasher.digest128()))
 }

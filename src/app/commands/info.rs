@@ -4,15 +4,16 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use super::rasters::{describe, is_geotiff};
 use super::simulate::facts;
 use super::{is_package, open_city};
 use crate::app::cli::InfoArgs;
 use crate::app::documents::Documents;
 use crate::app::runs::{is_recording, read};
-use crate::import::{Gathered, ImportOptions, recognise};
+use crate::geodesy::CrsId;
+use crate::import::raster::RasterFacts;
+use crate::import::{Gathered, ImportError, ImportOptions, recognise};
 use crate::package::Manifest;
-use crate::platform::LocalFiles;
+use crate::platform::open_source;
 
 pub fn run(arguments: &InfoArgs) -> Result<ExitCode> {
     if is_package(&arguments.path) {
@@ -35,26 +36,48 @@ pub fn run(arguments: &InfoArgs) -> Result<ExitCode> {
         }
         return Ok(ExitCode::SUCCESS);
     }
-    if arguments.path.is_file() && is_geotiff(&arguments.path) {
-        return raster(arguments);
-    }
-    let files = LocalFiles::open(&arguments.path)?;
-    let importer = recognise(&files)?;
-    let mut gathered = Gathered::default();
-    let report = importer.read(&files, &ImportOptions::default(), &mut gathered)?;
-    let frame = report.frame.as_ref().map(|frame| format!("{} ({})", frame.crs, frame.stated_by));
+    source(arguments)
+}
+
+/// What a source holds. One that does not say its CRS is read as if it were in degrees: what it holds is the same.
+fn source(arguments: &InfoArgs) -> Result<ExitCode> {
+    let opened = open_source(&arguments.path)?;
+    let files = &*opened;
+    let importer = recognise(files)?;
+    let read = |options: &ImportOptions| importer.read(files, options, &mut Gathered::default());
+    let (report, is_said) = match read(&ImportOptions::default()) {
+        Err(ImportError::NoCrs { .. }) => {
+            let crs_where_unsaid = Some(CrsId::wgs84());
+            (read(&ImportOptions { crs_where_unsaid, ..ImportOptions::default() })?, false)
+        }
+        read => (read?, true),
+    };
+    let frame = report.frame.as_ref().filter(|_| is_said);
+    let frame = frame.map(|frame| format!("{} ({})", frame.crs, frame.stated_by));
     if arguments.json {
         let problems: u64 = report.tallies.values().map(|tally| tally.count).sum();
-        let facts = serde_json::json!({
+        let mut facts = serde_json::json!({
             "path": report.path, "importer": report.importer, "crs": frame, "files": report.files,
             "records": report.records, "objects": report.objects, "surfaces": report.surfaces, "problems": problems,
         });
+        if let ([raster], Some(facts)) = (report.rasters.as_slice(), facts.as_object_mut()) {
+            let raster = serde_json::to_value(raster)?;
+            facts.extend(raster.as_object().into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())));
+        } else if !report.rasters.is_empty() {
+            facts["rasters"] = serde_json::to_value(&report.rasters)?;
+        }
         say!("{}", serde_json::to_string_pretty(&facts)?);
     } else {
         say!("{}: {}", report.path, importer.title());
         say!("  CRS       {}", frame.unwrap_or_else(|| "not said".to_owned()));
-        say!("  objects   {} from {} records in {} files", report.objects, report.records, report.files);
-        say!("  surfaces  {}", report.surfaces);
+        if report.rasters.is_empty() {
+            say!("  objects   {} from {} records in {} files", report.objects, report.records, report.files);
+            say!("  surfaces  {}", report.surfaces);
+        }
+        report.rasters.iter().take(RASTERS_SHOWN).try_for_each(raster)?;
+        if report.rasters.len() > RASTERS_SHOWN {
+            say!("  and {} rasters more", report.rasters.len() - RASTERS_SHOWN);
+        }
         for (code, tally) in &report.tallies {
             say!("  {} {code}: {} times", tally.severity.word(), tally.count);
         }
@@ -62,16 +85,19 @@ pub fn run(arguments: &InfoArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Rasters of one source that are told one by one.
+const RASTERS_SHOWN: usize = 10;
+
 /// What an elevation model or an image holds.
-fn raster(arguments: &InfoArgs) -> Result<ExitCode> {
-    let facts = describe(&arguments.path)?;
-    if arguments.json {
-        say!("{}", serde_json::to_string_pretty(&facts)?);
-        return Ok(ExitCode::SUCCESS);
-    }
-    say!("{}: GeoTIFF, {}", facts.path, facts.importer);
-    say!("  CRS       {}", facts.crs.as_deref().unwrap_or("not said"));
-    say!("  pixels    {} x {}, {} bands", facts.width, facts.height, facts.bands);
+fn raster(facts: &RasterFacts) -> Result<()> {
+    say!(
+        "  {:<9} {} x {} pixels, {} bands, {} levels",
+        facts.kind.name(),
+        facts.width,
+        facts.height,
+        facts.bands,
+        facts.levels
+    );
     match facts.extent {
         Some([west, south, east, north]) => say!("  extent    {west}, {south} to {east}, {north} in its CRS"),
         None => say!("  extent    not said"),
@@ -79,7 +105,7 @@ fn raster(arguments: &InfoArgs) -> Result<ExitCode> {
     if let Some(nodata) = facts.nodata {
         say!("  unknown   where it is {nodata}");
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// What a scene or scenario holds.

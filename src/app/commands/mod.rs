@@ -14,9 +14,11 @@ mod check_documents;
 #[cfg(feature = "server")]
 mod check_serve;
 pub(super) mod demo;
+mod diff;
 mod import;
 mod import_plan;
 mod info;
+mod merge;
 mod places;
 pub(super) mod play;
 mod query;
@@ -57,6 +59,8 @@ pub fn run(command: Command) -> Result<ExitCode> {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
         Command::Info(arguments) => info::run(&arguments),
+        Command::Diff(arguments) => diff::run(&arguments),
+        Command::Merge(arguments) => merge::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Query(arguments) => query::run(&arguments),
         Command::Render(arguments) => viewer::render(&arguments),

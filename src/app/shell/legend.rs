@@ -1,6 +1,7 @@
 //! What the colours of a scene mean, for its legend: read off its layers and what its bindings do.
 
 use super::screen_words::number;
+use crate::engine::city_material::ObjectFlags;
 use crate::engine::overlay::LegendLine;
 use crate::scenario::CLOSED_COLOR;
 use crate::scene::{Color, Effect, LayerDocument, MISSING_COLOR, Ramp, RampDocument};
@@ -11,9 +12,9 @@ const MOST_LINES: usize = 12;
 const SHADES: usize = 8;
 /// Stops that have room under a ramp; of more, the first and the last are written.
 const MOST_STOPS: usize = 5;
-/// As the city's programs draw marks.
-const STALE_STRIPES: [u8; 3] = [96, 100, 106];
-const DOUBT: [u8; 3] = [255, 176, 32];
+/// Stands for any colour of a ramp.
+const A_READING: [u8; 3] = [47, 191, 113];
+const PLAIN: ObjectFlags = ObjectFlags(0);
 
 /// What a binding does: the property, its unit, and how it shows.
 pub type BindingLooks<'s> = (&'s str, Option<&'s str>, &'s [Effect]);
@@ -37,7 +38,7 @@ pub fn legend<'s>(
             (Some(ramp), _) => {
                 ramp_line(titled(&layer.name, None, &ramp.by, &layer.name), ramp).into_iter().for_each(&mut add)
             }
-            (None, Some(color)) => add(swatch(&layer.name, rgb(color), None)),
+            (None, Some(color)) => add(swatch(&layer.name, rgb(color), PLAIN)),
             (None, None) => {}
         }
     }
@@ -52,12 +53,12 @@ pub fn legend<'s>(
     }
     lines.truncate(MOST_LINES);
     if is_live {
-        lines.push(swatch("无值 no value", rgb(MISSING_COLOR), None));
-        lines.push(swatch("过期 stale", [148, 168, 154], Some(STALE_STRIPES)));
-        lines.push(swatch("超限 out of range", rgb(MISSING_COLOR), Some(DOUBT)));
-        lines.push(swatch("存疑 suspect", [47, 191, 113], Some(DOUBT)));
+        lines.push(swatch("无值 no value", rgb(MISSING_COLOR), PLAIN));
+        lines.push(swatch("过期 stale", A_READING, ObjectFlags::STALE));
+        lines.push(swatch("超限 out of range", rgb(MISSING_COLOR), ObjectFlags::OUT_OF_RANGE));
+        lines.push(swatch("存疑 suspect", A_READING, ObjectFlags::SUSPECT));
     }
-    lines.extend(closed.then(|| swatch("封闭 closed", rgb(CLOSED_COLOR), None)));
+    lines.extend(closed.then(|| swatch("封闭 closed", rgb(CLOSED_COLOR), PLAIN)));
     lines
 }
 
@@ -76,15 +77,15 @@ fn ramp_line(title: String, document: &RampDocument) -> Option<LegendLine> {
         .flat_map(|pair| (0..SHADES).map(|shade| pair[0] + (pair[1] - pair[0]) * (shade as f64 + 0.5) / SHADES as f64));
     let shades: Vec<[u8; 3]> = steps.map(|value| rgb(ramp.at(value))).collect();
     let stops = match values.as_slice() {
-        [one] => return Some(swatch(&title, rgb(ramp.at(*one)), None)),
+        [one] => return Some(swatch(&title, rgb(ramp.at(*one)), PLAIN)),
         [first, .., last] if values.len() > MOST_STOPS => vec![number(*first), number(*last)],
         all => all.iter().map(|value| number(*value)).collect(),
     };
     Some(LegendLine::Ramp { title, shades, stops })
 }
 
-fn swatch(title: &str, color: [u8; 3], stripes: Option<[u8; 3]>) -> LegendLine {
-    LegendLine::Swatch { title: title.to_owned(), color, stripes }
+fn swatch(title: &str, color: [u8; 3], mark: ObjectFlags) -> LegendLine {
+    LegendLine::Swatch { title: title.to_owned(), color, mark }
 }
 
 fn rgb([r, g, b, _]: Color) -> [u8; 3] {

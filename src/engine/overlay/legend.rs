@@ -4,9 +4,14 @@ use bevy::prelude::*;
 
 use super::panels::{card, glass};
 use super::{FAINT, INK, LegendLine, Words};
+use crate::engine::city_material::ObjectFlags;
 
 /// Width of a ramp, pixels.
 const WIDTH_PX: f32 = 200.0;
+/// sRGB of what `doubt` in `shaders/lib/object.wgsl` draws over an object, and how much of it.
+const AGE: [u8; 3] = [174, 177, 185];
+const DOUBT: [u8; 3] = [255, 179, 63];
+const COVER: f32 = 0.75;
 
 impl LegendLine {
     pub(super) fn words(&self) -> impl Iterator<Item = &String> {
@@ -40,8 +45,8 @@ impl Words {
             };
             card.spawn(row).with_children(|row| {
                 for line in lines {
-                    if let LegendLine::Swatch { title, color, stripes } = line {
-                        self.swatch(row, title, *color, *stripes);
+                    if let LegendLine::Swatch { title, color, mark } = line {
+                        self.swatch(row, title, *color, *mark);
                     }
                 }
             });
@@ -64,19 +69,38 @@ impl Words {
         });
     }
 
-    fn swatch(&self, row: &mut ChildSpawnerCommands, title: &str, color: [u8; 3], stripes: Option<[u8; 3]>) {
+    fn swatch(&self, row: &mut ChildSpawnerCommands, title: &str, color: [u8; 3], mark: ObjectFlags) {
         let pair = Node { align_items: AlignItems::Center, column_gap: px(5), ..default() };
         row.spawn(pair).with_children(|pair| {
-            let patch =
-                Node { width: px(15), height: px(10), justify_content: JustifyContent::SpaceEvenly, ..default() };
-            pair.spawn((patch, BackgroundColor(srgb(color)))).with_children(|patch| {
-                for stripe in stripes.into_iter().flat_map(|stripe| [stripe; 3]) {
-                    patch.spawn((Node { width: px(2.5), ..default() }, BackgroundColor(srgb(stripe))));
-                }
-            });
+            let patch = Node {
+                width: px(18),
+                height: px(11),
+                justify_content: JustifyContent::SpaceEvenly,
+                align_items: AlignItems::Center,
+                overflow: Overflow::clip(),
+                ..default()
+            };
+            pair.spawn((patch, BackgroundColor(srgb(color)))).with_children(|patch| draw_mark(patch, mark));
             self.line(pair, title, 11.0, FAINT);
         });
     }
+}
+
+/// Dots for what is suspect, and stripes for the rest: of old values they lean the other way.
+fn draw_mark(patch: &mut ChildSpawnerCommands, mark: ObjectFlags) {
+    if mark == ObjectFlags::default() {
+        return;
+    }
+    let is_stale = mark.has(ObjectFlags::STALE);
+    let color = BackgroundColor(srgb(if is_stale { AGE } else { DOUBT }).with_alpha(COVER));
+    if mark.has(ObjectFlags::SUSPECT) {
+        let dot = Node { width: px(5), height: px(5), border_radius: BorderRadius::MAX, ..default() };
+        (0..2).for_each(|_| _ = patch.spawn((dot.clone(), color)));
+        return;
+    }
+    let stripe = Node { width: px(3), height: px(22), flex_shrink: 0.0, ..default() };
+    let lean = UiTransform::from_rotation(Rot2::degrees(if is_stale { 45.0 } else { -45.0 }));
+    (0..3).for_each(|_| _ = patch.spawn((stripe.clone(), color, lean)));
 }
 
 fn srgb([r, g, b]: [u8; 3]) -> Color {

@@ -9,6 +9,7 @@ use bevy::prelude::*;
 use bevy::text::{FontSize, FontSource};
 use glam::DVec3;
 
+use super::city_material::ObjectFlags;
 use super::faces::Faces;
 use super::{Quality, SiteCamera};
 
@@ -115,8 +116,8 @@ pub enum LegendLine {
         title: String,
         /// sRGB.
         color: [u8; 3],
-        /// sRGB of stripes over it.
-        stripes: Option<[u8; 3]>,
+        /// What marks it as the city's objects are marked; no flag for none.
+        mark: ObjectFlags,
     },
 }
 

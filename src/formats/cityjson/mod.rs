@@ -41,7 +41,7 @@ pub struct Document<'a> {
     /// Geometries that instances share.
     #[serde(rename = "geometry-templates", default, borrow)]
     pub templates: Option<Templates<'a>>,
-    /// Materials and textures, not read.
+    /// Materials and textures.
     #[serde(default, borrow)]
     pub appearance: Option<&'a RawValue>,
 }

@@ -1,6 +1,6 @@
 //! GeoJSON (RFC 7946, and the `crs` member of its 2008 forerunner): bytes to features and polygons.
 //!
-//! [`Collection::parse`] reads a document's top and leaves features as text; [`Feature::parse`] reads one, [`polygons`] its
+//! [`Collection::parse`] reads a document's top and leaves features as text; [`Feature::parse`] reads one, [`parts`] its
 //! geometry. So a bad feature costs only itself. The other way, [`feature`] writes an object of a city.
 
 mod write;
@@ -37,7 +37,7 @@ pub struct Feature<'a> {
     /// Attributes, in the order of the file.
     #[serde(default, borrow)]
     pub properties: Option<Entries<'a>>,
-    /// The geometry, for [`polygons`].
+    /// The geometry, for [`parts`].
     #[serde(default, borrow)]
     pub geometry: Option<&'a RawValue>,
 }
@@ -49,15 +49,29 @@ pub const GEOMETRIES: &[&str] =
 /// Rings of positions; the height is NaN where a position has none.
 pub type Polygon = Vec<Vec<DVec3>>;
 
-/// Why a geometry gives no polygons.
+/// What a geometry consists of, collections taken apart.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Parts {
+    /// Points of all point geometries.
+    pub points: Vec<DVec3>,
+    /// Lines of all line geometries.
+    pub lines: Vec<Vec<DVec3>>,
+    /// Polygons of all polygon geometries.
+    pub polygons: Vec<Polygon>,
+}
+
+/// Why a geometry cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum GeometryError {
     /// Not JSON of the form that its type asks for.
     #[error("{0}")]
     Json(String),
+    /// A type that GeoJSON does not have.
+    #[error("there is no geometry type '{0}'")]
+    Unknown(String),
     /// A geometry that encloses nothing.
-    #[error("a {0} encloses nothing")]
-    NotPolygons(String),
+    #[error("the geometry encloses nothing")]
+    NotPolygons,
 }
 
 impl<'a> Collection<'a> {
@@ -87,8 +101,14 @@ impl<'a> Feature<'a> {
     }
 }
 
-/// The polygons of a geometry, those inside collections too.
+/// The polygons of a geometry, those inside collections too; an error where it has none.
 pub fn polygons(raw: &RawValue) -> Result<Vec<Polygon>, GeometryError> {
+    let found = parts(raw)?.polygons;
+    if found.is_empty() { Err(GeometryError::NotPolygons) } else { Ok(found) }
+}
+
+/// Points, lines and polygons of a geometry. What cannot be read in a collection is left out as long as something can.
+pub fn parts(raw: &RawValue) -> Result<Parts, GeometryError> {
     #[derive(Deserialize)]
     struct Geometry<'a> {
         #[serde(rename = "type", borrow)]
@@ -100,25 +120,48 @@ pub fn polygons(raw: &RawValue) -> Result<Vec<Polygon>, GeometryError> {
     }
     let json = |error: serde_json::Error| GeometryError::Json(super::json_documents::without_line(&error));
     let geometry: Geometry<'_> = serde_json::from_str(raw.get()).map_err(json)?;
-    let coordinates =
-        || geometry.coordinates.map(RawValue::get).ok_or(GeometryError::Json("no coordinates".to_owned()));
-    let found = match geometry.kind.as_ref() {
-        "Polygon" => vec![serde_json::from_str::<Vec<Vec<Position>>>(coordinates()?).map_err(json)?],
-        "MultiPolygon" => serde_json::from_str(coordinates()?).map_err(json)?,
-        "GeometryCollection" => {
-            // Collections in collections are allowed and meaningless (RFC 7946, 3.1.8): only the first level is read.
-            let members = geometry.geometries.iter().filter(|raw| !raw.get().contains("\"GeometryCollection\""));
-            let found: Vec<Polygon> = members.filter_map(|raw| polygons(raw).ok()).flatten().collect();
-            return if found.is_empty() {
-                Err(GeometryError::NotPolygons(geometry.kind.into_owned()))
-            } else {
-                Ok(found)
-            };
-        }
-        other => return Err(GeometryError::NotPolygons(other.to_owned())),
+    let coordinates = || {
+        let missing = GeometryError::Json("no coordinates".to_owned());
+        geometry.coordinates.map(RawValue::get).ok_or(missing)
     };
-    let ring = |ring: Vec<Position>| ring.into_iter().map(|Position(p)| p).collect();
-    Ok(found.into_iter().map(|rings: Vec<Vec<Position>>| rings.into_iter().map(ring).collect()).collect())
+    let mut found = Parts::default();
+    let line = |line: Vec<Position>| line.into_iter().map(|Position(p)| p).collect::<Vec<DVec3>>();
+    let polygon = |rings: Vec<Vec<Position>>| rings.into_iter().map(line).collect::<Polygon>();
+    match geometry.kind.as_ref() {
+        "Point" => found.points.push(serde_json::from_str::<Position>(coordinates()?).map_err(json)?.0),
+        "MultiPoint" => found.points = line(serde_json::from_str(coordinates()?).map_err(json)?),
+        "LineString" => found.lines.push(line(serde_json::from_str(coordinates()?).map_err(json)?)),
+        "MultiLineString" => found.lines = polygon(serde_json::from_str(coordinates()?).map_err(json)?),
+        "Polygon" => found.polygons.push(polygon(serde_json::from_str(coordinates()?).map_err(json)?)),
+        "MultiPolygon" => {
+            let all: Vec<Vec<Vec<Position>>> = serde_json::from_str(coordinates()?).map_err(json)?;
+            found.polygons = all.into_iter().map(polygon).collect();
+        }
+        "GeometryCollection" => return collected(&geometry.geometries),
+        other => return Err(GeometryError::Unknown(other.to_owned())),
+    }
+    Ok(found)
+}
+
+/// The members of a collection. Collections in collections are allowed and meaningless (RFC 7946, 3.1.8): only the first level
+/// is read.
+fn collected(members: &[&RawValue]) -> Result<Parts, GeometryError> {
+    let mut found = Parts::default();
+    let mut failed = None;
+    for member in members.iter().filter(|raw| !raw.get().contains("\"GeometryCollection\"")) {
+        match parts(member) {
+            Ok(member) => {
+                found.points.extend(member.points);
+                found.lines.extend(member.lines);
+                found.polygons.extend(member.polygons);
+            }
+            Err(error) => failed = failed.or(Some(error)),
+        }
+    }
+    match failed {
+        Some(error) if found == Parts::default() => Err(error),
+        _ => Ok(found),
+    }
 }
 
 /// Two or three numbers, and what some writers put after them.

@@ -12,6 +12,9 @@ use super::{GlbError, container};
 use crate::formats::{AlphaMode, EncodedImage, TileContent, TilePart};
 use crate::geometry::Mesh;
 
+/// Media type of images that glTF takes by an extension only.
+const WEBP: &str = "image/webp";
+
 /// How a content is written.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct EncodeOptions {
@@ -269,6 +272,7 @@ impl Writer {
         used.extend(self.materials.iter().any(|m| m.get("extensions").is_some()).then_some("KHR_materials_unlit"));
         required.extend((self.fallback > 0).then_some("EXT_meshopt_compression"));
         required.extend(self.quantized.then_some("KHR_mesh_quantization"));
+        required.extend(self.images.iter().any(|image| image.mime == WEBP).then_some("EXT_texture_webp"));
         used.extend(&required);
         let mut document = json!({
             "asset": { "version": "2.0", "generator": concat!("veduta ", env!("CARGO_PKG_VERSION")) },
@@ -289,7 +293,11 @@ impl Writer {
         let images = self.images.iter().zip(&self.image_views);
         let images: Vec<Json> =
             images.map(|(image, view)| json!({ "mimeType": image.mime, "bufferView": view })).collect();
-        let textures: Vec<Json> = (0..images.len()).map(|source| json!({ "source": source })).collect();
+        let texture = |(source, image): (usize, &Arc<EncodedImage>)| match image.mime.as_str() {
+            WEBP => json!({ "extensions": { "EXT_texture_webp": { "source": source } } }),
+            _ => json!({ "source": source }),
+        };
+        let textures: Vec<Json> = self.images.iter().enumerate().map(texture).collect();
         let lists = [
             ("buffers", &buffers),
             ("bufferViews", &self.views),

@@ -2,7 +2,8 @@
 
 use glam::I64Vec2;
 
-use super::{Feature, MvtError, zigzag};
+use super::{Feature, MvtError};
+use crate::formats::protobuf::zigzag;
 
 /// What a feature is drawn as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

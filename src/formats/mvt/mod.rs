@@ -6,13 +6,11 @@
 //! as generic geometry with a map of attributes, which is what takes the time, and stop at the first bad one.
 
 mod geometry;
-mod protobuf;
 
 use std::borrow::Cow;
 use std::io::Read;
 
-use protobuf::{Field, Message, zigzag};
-
+use super::protobuf::{Field, Message, ProtobufError, zigzag};
 use crate::city::Value;
 pub use geometry::{GeometryKind, TilePolygon};
 
@@ -51,6 +49,15 @@ pub enum MvtError {
     /// More than [`MAX_TILE_BYTES`].
     #[error("the tile unpacks to more than 64 MiB")]
     TooLarge,
+}
+
+impl From<ProtobufError> for MvtError {
+    fn from(error: ProtobufError) -> Self {
+        match error {
+            ProtobufError::Truncated => Self::Truncated,
+            ProtobufError::Encoding { what, value } => Self::Encoding { what, value },
+        }
+    }
 }
 
 /// A layer of a tile: its tables, and its features as spans of bytes.

@@ -23,6 +23,7 @@ use crate::geometry::parallel;
 pub(super) use attributes::{attributes, value};
 use materials::Materials;
 use objects::ObjectReader;
+pub(super) use objects::level;
 use scope::Scope;
 
 /// Objects handed on at one time.
@@ -73,7 +74,7 @@ impl Importer for CityJsonImporter {
             let bytes = files.read(name)?;
             let path = files.path_of(name);
             let text = std::str::from_utf8(&bytes).map_err(|error| invalid(&path, format!("not UTF-8: {error}")))?;
-            FileReader { path, options, frame: report.frame.clone() }.read(text, sink, &mut report)?;
+            FileReader { files, name, path, options, frame: report.frame.clone() }.read(text, sink, &mut report)?;
             report.files += 1;
             sink.progress(index as u64 + 1, names.len() as u64)?;
         }
@@ -105,6 +106,8 @@ fn invalid(path: &str, cause: impl Into<String>) -> ImportError {
 
 /// Reads one file.
 struct FileReader<'o> {
+    files: &'o dyn SourceFiles,
+    name: &'o str,
     path: String,
     options: &'o ImportOptions,
     /// Where the coordinates of the files before this one are.
@@ -126,10 +129,10 @@ impl FileReader<'_> {
                 "the first line is a CityJSONFeature; the CityJSON line before it, with transform and CRS, is missing",
             ));
         }
-        if Materials::of(head.appearance).has_textures {
+        for picture in Materials::of(head.appearance, self.files, self.name).missing {
             let place = Place::file(self.path.clone());
-            let message = "textures are not read".to_owned();
-            report.note(Diagnostic { severity: Severity::Note, code: "appearance-ignored", message, place });
+            let message = format!("the picture '{picture}' is not there");
+            report.note(Diagnostic { severity: Severity::Note, code: "picture-missing", message, place });
         }
         let old = head.version.as_deref().is_some_and(|version| version.starts_with("1.0"));
         if head.transform.is_none() && !old && !(head.vertices.is_empty() && rest.is_empty()) {
@@ -237,7 +240,7 @@ impl FileReader<'_> {
             }
         }
         let parents = parents(&entries);
-        let materials = Materials::of(document.appearance.or(head.appearance));
+        let materials = Materials::of(document.appearance.or(head.appearance), self.files, self.name);
         let reader = ObjectReader {
             scope: &scope,
             options: self.options,

@@ -3,24 +3,29 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use glam::{DMat4, DVec3};
+use glam::{DMat4, DVec3, Vec2};
 use serde_json::value::RawValue;
 
 use super::attributes::{addresses, attributes};
-use super::materials::Materials;
+use super::materials::{GeometryPaint, Materials};
 use super::scope::Scope;
 use super::{Diagnostic, ImportOptions, Place, Severity};
 use crate::city::{CimLevel, CityObject, Value};
 use crate::formats::cityjson::Object;
 use crate::formats::cityjson::geometry::{self, Form, Geometry, Surface};
 use crate::formats::json_documents::without_line;
+use crate::geometry::{Paint, PaintedPicture};
 use crate::import::attributes::describe;
+use crate::import::paint::{WHITE, opened};
 use crate::import::{SourceForm, SourceObject, SourcePolygon, SourceShape, SourceSurface};
 
 /// The level of detail of a geometry that does not say a valid one.
 const UNSAID_LOD: f32 = 1.0;
 /// A surface that covers nothing; nothing is lost with it.
 const DEGENERATE: &str = "surface-degenerate";
+
+/// A place in a picture for each point of each ring.
+type Places = Vec<Vec<Vec2>>;
 
 /// Reads objects of one document; shared by the threads that do so.
 pub(super) struct ObjectReader<'a> {
@@ -83,14 +88,14 @@ impl<'a> ObjectReader<'a> {
         made.object.parent = self.parent(&object, &mut read);
         for (index, raw) in object.geometry.iter().flatten().enumerate() {
             let place = self.place(id).detail(format!("geometry {index}"));
+            let paint = self.materials.paint(raw);
+            if let Some(color) = paint.as_ref().and_then(GeometryPaint::commonest) {
+                made.derive_attribute(&Arc::from("materialColor"), Value::Text(color));
+            }
             match geometry::parse(raw) {
-                Ok(geometry) => made.geometry.extend(self.shape(geometry, &place, &mut read)),
+                Ok(geometry) => made.geometry.extend(self.shape(geometry, paint.as_ref(), &place, &mut read)),
                 Err(error) => read.note(Severity::Error, "geometry-unreadable", error.to_string(), place),
             }
-        }
-        let color = object.geometry.iter().flatten().find_map(|raw| self.materials.color(raw));
-        if let Some(color) = color {
-            made.derive_attribute(&Arc::from("materialColor"), Value::from(color));
         }
         made.geometry.sort_by(|a, b| a.lod.total_cmp(&b.lod));
         made.object.level = level(class, made.geometry.last().map_or(0.0, |shape| shape.lod));
@@ -127,10 +132,16 @@ impl<'a> ObjectReader<'a> {
         own.map(|parent| parent.clone().into_owned()).or_else(|| self.parents.get(read.id).map(|id| (*id).to_owned()))
     }
 
-    fn shape(&self, geometry: Geometry, place: &Place, read: &mut ReadObject<'_>) -> Option<SourceShape> {
+    fn shape(
+        &self,
+        geometry: Geometry,
+        paint: Option<&GeometryPaint<'_>>,
+        place: &Place,
+        read: &mut ReadObject<'_>,
+    ) -> Option<SourceShape> {
         let Form::Instance { template, vertex, matrix } = &geometry.form else {
             let vertices = Vertices { all: &self.scope.vertices, placed: None };
-            return self.plain_shape(&geometry, &vertices, place, read);
+            return self.plain_shape(&geometry, paint, &vertices, place, read);
         };
         let index = usize::try_from(*template).ok();
         let found = match index.and_then(|index| self.scope.templates.get(index)) {
@@ -156,12 +167,13 @@ impl<'a> ObjectReader<'a> {
         // Row-major in CityJSON, column-major in memory.
         let placed = DMat4::from_translation(origin) * DMat4::from_cols_array(matrix).transpose();
         let vertices = Vertices { all: &self.scope.template_vertices, placed: Some(placed) };
-        self.plain_shape(found, &vertices, place, read)
+        self.plain_shape(found, None, &vertices, place, read)
     }
 
     fn plain_shape(
         &self,
         geometry: &Geometry,
+        paint: Option<&GeometryPaint<'_>>,
         vertices: &Vertices<'_>,
         place: &Place,
         read: &mut ReadObject<'_>,
@@ -182,7 +194,7 @@ impl<'a> ObjectReader<'a> {
                 read.note(Severity::Note, "lines-not-drawn", message, place.clone());
                 SourceForm::Points(self.points(&points, vertices, place, read))
             }
-            Form::Shells(shells) => SourceForm::Surfaces(surfaces(shells, vertices, place, read)),
+            Form::Shells(shells) => SourceForm::Surfaces(surfaces(shells, paint, vertices, place, read)),
             Form::Instance { .. } => {
                 let message = "a template may not be an instance itself".to_owned();
                 read.note(Severity::Error, "geometry-unreadable", message, place.clone());
@@ -219,6 +231,7 @@ fn inside(place: &Place, detail: &str) -> Place {
 
 fn surfaces(
     shells: &[Vec<Surface>],
+    paint: Option<&GeometryPaint<'_>>,
     vertices: &Vertices<'_>,
     place: &Place,
     read: &mut ReadObject<'_>,
@@ -227,12 +240,19 @@ fn surfaces(
     let mut found = Vec::with_capacity(shells.iter().map(Vec::len).sum());
     for (shell_number, shell) in shells.iter().enumerate() {
         for (number, surface) in shell.iter().enumerate() {
-            match polygon(surface, vertices) {
-                Ok(mut polygon) => {
+            let paint = paint.map(|paint| paint.of(shell_number, number)).unwrap_or_default();
+            let (picture, all_places) = paint.picture.unzip();
+            match polygon(surface, all_places.as_deref().unwrap_or_default(), vertices) {
+                Ok((mut polygon, rings)) => {
                     if mirrored {
                         polygon.iter_mut().for_each(|ring| ring.reverse());
                     }
-                    found.push(SourceSurface { polygon, kind: surface.kind });
+                    let fits = rings.iter().map(Vec::len).eq(polygon.iter().map(Vec::len));
+                    let paint = match picture.filter(|_| fits && !mirrored) {
+                        Some(name) => Some(Paint { color: WHITE, picture: Some(PaintedPicture { name, rings }) }),
+                        None => paint.color.map(|color| Paint { color, picture: None }),
+                    };
+                    found.push(SourceSurface { polygon, kind: surface.kind, paint });
                 }
                 Err((code, message)) => {
                     let place = inside(place, &format!("shell {shell_number}, surface {number}"));
@@ -246,34 +266,39 @@ fn surfaces(
     found
 }
 
-/// The rings of a surface; holes of fewer than three points are nothing and left out.
-fn polygon(surface: &Surface, vertices: &Vertices<'_>) -> Result<SourcePolygon, (&'static str, String)> {
+/// The rings of a surface, and the places of their points in its picture; holes of fewer than three points are nothing and
+/// left out.
+fn polygon(
+    surface: &Surface,
+    places: &[Vec<Vec2>],
+    vertices: &Vertices<'_>,
+) -> Result<(SourcePolygon, Places), (&'static str, String)> {
     let mut rings: SourcePolygon = Vec::with_capacity(surface.rings.len());
+    let mut ring_places = Vec::with_capacity(places.len());
     for (number, indices) in surface.rings.iter().enumerate() {
         let mut ring: Vec<DVec3> = Vec::with_capacity(indices.len());
         for &index in indices {
             let point = vertices.at(index).map_err(|(code, message)| (code, format!("ring {number}: {message}")))?;
-            if ring.last() != Some(&point) {
-                ring.push(point);
-            }
+            ring.push(point);
         }
-        if ring.len() > 1 && ring.first() == ring.last() {
-            ring.pop();
-        }
+        let (ring, places) = opened(ring, places.get(number).map_or(&[], Vec::as_slice));
         match (ring.len() >= 3, number) {
-            (true, _) => rings.push(ring),
+            (true, _) => {
+                rings.push(ring);
+                ring_places.push(places);
+            }
             (false, 0) => return Err((DEGENERATE, "fewer than three different points".to_owned())),
             (false, _) => {}
         }
     }
-    if rings.is_empty() { Err((DEGENERATE, "no ring".to_owned())) } else { Ok(rings) }
+    if rings.is_empty() { Err((DEGENERATE, "no ring".to_owned())) } else { Ok((rings, ring_places)) }
 }
 
 /// CIM level by class and level of detail (CJJ/T 315-2022, table of levels).
-fn level(class: &str, lod: f32) -> CimLevel {
+pub(in crate::import) fn level(class: &str, lod: f32) -> CimLevel {
     match class {
-        "LandUse" | "TINRelief" | "WaterBody" | "PlantCover" => CimLevel::Surface,
-        "BuildingRoom" | "BuildingStorey" | "BuildingUnit" => CimLevel::Functional,
+        "LandUse" | "TINRelief" | "WaterBody" | "PlantCover" | "ReliefFeature" | "Zone" => CimLevel::Surface,
+        "BuildingRoom" | "BuildingStorey" | "BuildingUnit" | "BridgeRoom" | "HollowSpace" => CimLevel::Functional,
         _ if lod >= 3.0 => CimLevel::Fine,
         _ if lod >= 2.0 => CimLevel::Standard,
         _ => CimLevel::Frame,

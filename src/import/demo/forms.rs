@@ -5,7 +5,7 @@ use glam::{DVec2, DVec3, Vec3};
 
 use super::plan::Plan;
 use super::random::Random;
-use crate::geometry::{Mesh, Prism, Shape, Surface, SurfaceKind};
+use crate::geometry::{Mesh, PlacedMesh, Prism, Shape, Surface, SurfaceKind};
 
 /// A rectangle on the ground: middle, half edges, turn of its first axis from east, radians.
 #[derive(Debug, Clone, Copy)]
@@ -166,7 +166,7 @@ pub(super) fn ridged(plan: &Plan, lot: Lot, eaves_m: f64, ridge_m: f64) -> Shape
         at(x, y, z)
     };
     let (west, east) = (at(-1.0, 0.0, ridge_m), at(1.0, 0.0, ridge_m));
-    let face = |kind: SurfaceKind, ring: Vec<DVec3>| Surface { rings: vec![ring], kind };
+    let face = |kind: SurfaceKind, ring: Vec<DVec3>| Surface::plain(vec![ring], kind);
     let wall = |i: usize| vec![corner(i, 0.0), corner(i + 1, 0.0), corner(i + 1, eaves_m), corner(i, eaves_m)];
     Shape::Surfaces(vec![
         face(SurfaceKind::Wall, wall(0)),
@@ -223,7 +223,7 @@ pub(super) fn revolved(plan: &Plan, place: DVec2, base_m: f64, sides: usize, pro
             push_face(&mut mesh, &quad, color);
         }
     }
-    Shape::Mesh { center_in_site, mesh }
+    Shape::Meshes(vec![PlacedMesh::plain(center_in_site, mesh)])
 }
 
 /// Adds a flat, convex face (counter-clockwise from outside) of one colour; corners that coincide are left out.

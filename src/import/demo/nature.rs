@@ -18,7 +18,7 @@ pub(super) fn make(plan: &Plan, take: &mut dyn FnMut(CityObject)) {
 
 /// A level face over a ring (counter-clockwise seen from above).
 fn face(plan: &Plan, ring: &[DVec2], height_m: f64, kind: SurfaceKind) -> Surface {
-    Surface { rings: vec![ring.iter().map(|p| plan.at(*p, height_m)).collect()], kind }
+    Surface::plain(vec![ring.iter().map(|p| plan.at(*p, height_m)).collect()], kind)
 }
 
 /// Sea and river lie as level sheets; the ground rises through them where there is land. Cut into squares, so that each

@@ -7,7 +7,7 @@ use super::forms::{push_face, revolved};
 use super::plan::{AVENUE_EVERY, BLOCK_M, Plan};
 use super::{district_of, shaped};
 use crate::city::{CimLevel, CityObject, Value};
-use crate::geometry::{Mesh, Shape};
+use crate::geometry::{Mesh, PlacedMesh, Shape};
 
 const PIPE: [u8; 3] = [70, 120, 200];
 const IRON: [u8; 3] = [96, 98, 104];
@@ -90,5 +90,5 @@ fn tube(plan: &Plan, a: DVec2, b: DVec2, radius: f64, depth: f64) -> Shape {
     for i in 0..6 {
         push_face(&mut mesh, &[end(a) + arm(i + 1), end(a) + arm(i), end(b) + arm(i), end(b) + arm(i + 1)], PIPE);
     }
-    Shape::Mesh { center_in_site, mesh }
+    Shape::Meshes(vec![PlacedMesh::plain(center_in_site, mesh)])
 }

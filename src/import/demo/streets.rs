@@ -8,7 +8,7 @@ use super::plan::{AVENUE_EVERY, BLOCK_M, Plan};
 use super::random::smoothstep;
 use super::{district_of, names, shaped};
 use crate::city::{CimLevel, CityObject, Value};
-use crate::geometry::{Mesh, Shape};
+use crate::geometry::{Mesh, PlacedMesh, Shape};
 
 const ASPHALT: [u8; 3] = [68, 71, 76];
 const PAVEMENT: [u8; 3] = [150, 148, 142];
@@ -107,7 +107,7 @@ fn strip(plan: &Plan, line: &[DVec2], half: f64, raised: bool) -> Shape {
             }
         }
     }
-    Shape::Mesh { center_in_site, mesh }
+    Shape::Meshes(vec![PlacedMesh::plain(center_in_site, mesh)])
 }
 
 /// The ring road, in pieces of a few degrees; open where it would run into water.

@@ -1,29 +1,23 @@
-//! Footprints in GeoJSON: collections, single features, one feature a line, and folders of them.
+//! Features in GeoJSON: collections, single ones, one a line, and folders of them.
 //!
-//! Features are read in parallel and become buildings: pushed up by their height where one is known ([`HeightRule`]), flat
-//! where not. Longitude and latitude on WGS 84 is the format's own CRS (RFC 7946, 4), so none need be given.
+//! They are decoded in parallel (`features`) and become what features of every kind become ([`super::vector`]). Longitude and
+//! latitude on WGS 84 is the format's own CRS (RFC 7946, 4), so none need be given.
 
 mod features;
 
-use std::collections::BTreeSet;
-
-use super::attributes::HeightRule;
+use super::vector::{FEATURES_AT_ONCE, FeatureMaker, HandOver, Layer, unending};
 use super::{
-    Confidence, Diagnostic, HeightsAbove, ImportError, ImportOptions, Importer, ObjectSink, Place, Severity,
-    SourceFiles, SourceFrame, SourceReport,
+    Confidence, HeightsAbove, ImportError, ImportOptions, Importer, ObjectSink, Place, SourceFiles, SourceReport,
 };
 use crate::formats::geojson::{Collection, GEOMETRIES};
 use crate::formats::json_documents::{Text, documents};
 use crate::geodesy::CrsId;
 use crate::geometry::parallel;
-use features::{FeatureReader, ReadFeature};
 
-/// Features read and handed on at one time.
-const FEATURES_AT_ONCE: usize = 8192;
 /// Bytes that tell what a file is.
 const HEAD_BYTES: usize = 4096;
 
-/// Reads footprints in GeoJSON.
+/// Reads GeoJSON.
 #[derive(Debug, Clone, Copy)]
 pub struct GeoJsonImporter;
 
@@ -33,7 +27,7 @@ impl Importer for GeoJsonImporter {
     }
 
     fn title(&self) -> &'static str {
-        "GeoJSON footprints"
+        "GeoJSON"
     }
 
     fn patterns(&self) -> &'static [&'static str] {
@@ -62,11 +56,10 @@ impl Importer for GeoJsonImporter {
     ) -> Result<SourceReport, ImportError> {
         let mut report = SourceReport::new(files.path(), self.name());
         let names: Vec<&String> = mine(files).collect();
-        let mut run =
-            Run { options, heights: HeightRule::new(options), ids: BTreeSet::new(), stated_by: String::new() };
+        let mut run = Run { options, hand: HandOver::default() };
         for (index, name) in names.iter().enumerate() {
             let bytes = files.read(name)?;
-            run.read_file(&files.path_of(name), &bytes, sink, &mut report)?;
+            run.read_file((&files.path_of(name), unending(name)), &bytes, sink, &mut report)?;
             report.files += 1;
             sink.progress(index as u64 + 1, names.len() as u64)?;
         }
@@ -89,16 +82,13 @@ fn invalid(path: &str, cause: impl Into<String>) -> ImportError {
 /// Reads the files of one source.
 struct Run<'o> {
     options: &'o ImportOptions,
-    heights: HeightRule,
-    ids: BTreeSet<String>,
-    /// How the CRS is known.
-    stated_by: String,
+    hand: HandOver,
 }
 
 impl Run<'_> {
     fn read_file(
         &mut self,
-        path: &str,
+        (path, name): (&str, &str),
         bytes: &[u8],
         sink: &mut dyn ObjectSink,
         report: &mut SourceReport,
@@ -122,12 +112,19 @@ impl Run<'_> {
             }
         }
         let (crs, stated_by) = self.crs(&head, path)?;
-        self.stated_by = stated_by;
-        let heights = self.heights.clone();
-        let reader = FeatureReader { options: self.options, heights: &heights, crs: &crs, path };
+        let layer = Layer {
+            path: path.to_owned(),
+            name: name.to_owned(),
+            // Files of one folder are parts of one set of features more often than not.
+            among_others: false,
+            crs,
+            stated_by,
+            heights_above: HeightsAbove::Ellipsoid,
+        };
+        let maker = FeatureMaker::new(self.options, &layer);
         for chunk in features.chunks(FEATURES_AT_ONCE) {
-            let read = parallel::map(chunk.to_vec(), |(json, place)| reader.read(json, place));
-            self.hand_on(read, &crs, path, sink, report)?;
+            let made = parallel::map(chunk.to_vec(), |(json, at)| features::read(&maker, json, &at));
+            self.hand.take(made, &layer, self.options, sink, report)?;
         }
         Ok(())
     }
@@ -143,49 +140,6 @@ impl Run<'_> {
             Some(settled) => Ok(settled),
             None => Ok((read("OGC:CRS84")?, "RFC 7946".to_owned())),
         }
-    }
-
-    fn hand_on(
-        &mut self,
-        read: Vec<ReadFeature>,
-        crs: &CrsId,
-        path: &str,
-        sink: &mut dyn ObjectSink,
-        report: &mut SourceReport,
-    ) -> Result<(), ImportError> {
-        let mut batch = Vec::with_capacity(read.len());
-        for feature in read {
-            report.records += 1;
-            feature.diagnostics.into_iter().for_each(|diagnostic| report.note(diagnostic));
-            let Some(mut object) = feature.object else { continue };
-            if report.frame.is_none() {
-                let found = if feature.has_heights { HeightsAbove::Ellipsoid } else { HeightsAbove::Ground };
-                let frame = SourceFrame {
-                    crs: crs.clone(),
-                    heights_above: self.options.heights_above.unwrap_or(found),
-                    stated_by: self.stated_by.clone(),
-                };
-                sink.describe(&frame)?;
-                report.frame = Some(frame);
-            }
-            if report.frame.as_ref().is_some_and(|frame| frame.crs != *crs) {
-                let what = format!("this file is in {crs} and those before it are not; import them apart");
-                return Err(ImportError::Option { what, path: path.to_owned() });
-            }
-            let id = object.object.id.clone();
-            let mut number = 2;
-            while !self.ids.insert(object.object.id.clone()) {
-                object.object.id = format!("{id}#{number}");
-                number += 1;
-            }
-            if number > 2 {
-                let message = format!("the identifier occurs again; this one is called {}", object.object.id);
-                report.warn("duplicate-id", message, Place::file(path).object(id));
-            }
-            batch.push(object);
-        }
-        report.count(&batch);
-        if batch.is_empty() { Ok(()) } else { sink.take(batch) }
     }
 }
 

@@ -138,7 +138,7 @@ impl<'a> ObjectMaker<'a> {
 }
 
 fn flat(polygons: Vec<SourcePolygon>) -> Vec<SourceSurface> {
-    polygons.into_iter().map(|polygon| SourceSurface { polygon, kind: SurfaceKind::Unknown }).collect()
+    polygons.into_iter().map(|polygon| SourceSurface::plain(polygon, SurfaceKind::Unknown)).collect()
 }
 
 /// The polygons of all pieces as one, in EPSG:3857 metres.

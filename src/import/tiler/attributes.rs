@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use crate::city::{CityObject, Value};
 use crate::formats::{Column, FeatureTable, TextColumn};
+use crate::package::{AttributeUse, Objects};
 
 /// Columns of our own, before those of the source.
 const OWN: [&str; 5] = ["object", "id", "class", "name", "parent"];
 
+/// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    Nothing,
     Bool,
     Int,
     Float,
@@ -19,22 +20,12 @@ enum Kind {
 }
 
 impl Kind {
-    fn of(value: &Value) -> Self {
-        match value {
-            Value::Null => Self::Nothing,
-            Value::Bool(_) => Self::Bool,
-            Value::Int(_) => Self::Int,
-            Value::Float(_) => Self::Float,
-            Value::Text(_) => Self::Text,
-        }
-    }
-
-    /// The kind that holds values of both: a column of unlike kinds is words.
-    fn with(self, other: Self) -> Self {
-        match (self, other) {
-            (Self::Nothing, kind) | (kind, Self::Nothing) => kind,
-            (a, b) if a == b => a,
-            (Self::Int, Self::Float) | (Self::Float, Self::Int) => Self::Float,
+    /// The kind that holds all values of an attribute: a column of unlike kinds is words.
+    fn of(about: &AttributeUse) -> Self {
+        match about.kind() {
+            "bool" => Self::Bool,
+            "int" => Self::Int,
+            "float" => Self::Float,
             _ => Self::Text,
         }
     }
@@ -49,28 +40,15 @@ pub struct Schema {
 
 impl Schema {
     /// What all objects together have.
-    pub fn of(objects: &[CityObject]) -> Self {
-        let mut schema = Self { names: Vec::new(), numbers: HashMap::new() };
-        for (name, value) in objects.iter().flat_map(|object| &object.attributes) {
-            let number = match schema.numbers.get(name) {
-                Some(number) => *number,
-                None => {
-                    let own = OWN.contains(&&**name);
-                    let label = if own { format!("source_{name}") } else { name.to_string() };
-                    schema.names.push((label, Kind::Nothing));
-                    schema.numbers.insert(Arc::clone(name), schema.names.len() - 1);
-                    schema.names.len() - 1
-                }
-            };
-            if let Some((_, kind)) = schema.names.get_mut(number) {
-                *kind = kind.with(Kind::of(value));
-            }
-        }
-        schema
+    pub fn of(objects: &Objects) -> Self {
+        let label = |name: &str| if OWN.contains(&name) { format!("source_{name}") } else { name.to_owned() };
+        let names = objects.attributes().iter().map(|about| (label(&about.name), Kind::of(about))).collect();
+        let numbered = objects.attributes().iter().enumerate();
+        Self { names, numbers: numbered.map(|(number, about)| (Arc::clone(&about.name), number)).collect() }
     }
 
     /// The table of some objects with their rows. Attributes that none of them has get no column.
-    pub fn table(&self, objects: &[(&CityObject, u32)]) -> FeatureTable {
+    pub fn table(&self, objects: &[(CityObject, u32)]) -> FeatureTable {
         let own = |name: &str, column| (name.to_owned(), column);
         let texts = |f: fn(&CityObject) -> &str| -> Column {
             Column::Text(objects.iter().map(|(object, _)| f(object)).collect::<TextColumn>())
@@ -90,7 +68,6 @@ impl Schema {
         for (row, (object, _)) in objects.iter().enumerate() {
             for (name, value) in object.attributes.iter().filter(|(_, value)| !value.is_null()) {
                 let Some(column) = self.numbers.get(name).and_then(|number| values.get_mut(*number)) else { continue };
-                // The first value wins where a source repeats a name.
                 if column.len() <= row {
                     column.resize(row, &Value::Null);
                     column.push(value);
@@ -116,7 +93,7 @@ fn column(kind: Kind, values: &[&Value]) -> Column {
             Column::Int(values.iter().map(whole).collect())
         }
         Kind::Float => Column::Float(values.iter().map(|value| value.number().unwrap_or(f64::NAN)).collect()),
-        Kind::Text | Kind::Nothing => {
+        Kind::Text => {
             let mut texts = TextColumn::default();
             for value in values {
                 match value.text() {

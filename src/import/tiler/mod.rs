@@ -1,19 +1,25 @@
 //! City objects to 3D Tiles 1.1: an implicit quadtree over the site frame.
 //!
 //! `pyramid` sorts the objects into tiles and says which of them a coarse tile keeps; `attributes` makes columns of what the
-//! source says; `content` builds and encodes one tile; `write` runs over all tiles and writes the tileset around them.
+//! source says; `content` builds and encodes one tile, its pictures in `atlas`es; `write` runs over all tiles and writes the tileset around them.
 //!
 //! An object lies in the leaf that holds the middle of its box. An inner tile replaces its children in the distance: it
 //! keeps the largest objects of its area, simplified, as many as the level's share of the bytes allows; for the others stand
 //! blocks (`blocks`), each as a feature of the largest object that it stands for.
 
+mod atlas;
 mod attributes;
+mod bench;
 mod blocks;
 mod content;
 mod pyramid;
 mod write;
 
-pub use write::tile_city;
+pub use atlas::{NoPictures, Pictures};
+pub use bench::{BenchError, TilerBench, bench_tiler};
+pub use write::{TilePlan, Tiler, WrittenTile, tile_city};
+
+use serde::{Deserialize, Serialize};
 
 use crate::formats::glb::GlbError;
 use crate::geometry::Bounds;
@@ -39,7 +45,7 @@ impl Default for TilerOptions {
 }
 
 /// Place of a tile in the quadtree: x to the east, y to the north, from the root's south-western corner.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct TileAddress {
     /// 0 is the root.
     pub level: u32,
@@ -77,6 +83,10 @@ pub struct TilingReport {
     pub inner_bytes: u64,
     /// Polygons of the leaves without area or that triangles could not cover.
     pub degenerate: usize,
+    /// Times that a picture could not be laid on a tile's objects.
+    pub pictures_left_out: u64,
+    /// Why, of the first.
+    pub problems: Vec<String>,
     /// Box around everything drawn, site frame; `None` where there is nothing.
     pub bounds_in_site: Option<Bounds>,
 }

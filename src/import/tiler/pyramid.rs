@@ -1,5 +1,6 @@
 //! The quadtree: which tiles there are, which objects lie in them, and which a coarse tile keeps.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use glam::{DVec2, DVec3};
@@ -7,6 +8,7 @@ use glam::{DVec2, DVec3};
 use super::{TileAddress, TilerOptions};
 use crate::city::{CityObject, LodShape};
 use crate::geometry::{Bounds, Shape, parallel};
+use crate::package::{Objects, SinkError};
 
 /// Least width of a tile, metres: objects piled on one place are not divided for ever.
 const LEAST_TILE_M: f64 = 30.0;
@@ -27,6 +29,8 @@ pub struct Item {
     pub bounds: Bounds,
     /// Longest edge of the box, metres: what the eye loses when it is left out.
     pub size_m: f64,
+    /// Its parts are finer and stand in its place: it is drawn in the distance only.
+    pub stands_in: bool,
     cost: f64,
     stand_in_cost: f64,
     vertices: usize,
@@ -74,7 +78,7 @@ fn vertices(shape: &Shape) -> usize {
     match shape {
         Shape::Prisms(prisms) => prisms.iter().flat_map(|p| &p.rings).map(|ring| 5 * ring.len()).sum(),
         Shape::Surfaces(surfaces) => surfaces.iter().flat_map(|s| &s.rings).map(Vec::len).sum(),
-        Shape::Mesh { mesh, .. } => mesh.positions.len(),
+        Shape::Meshes(meshes) => meshes.iter().map(|placed| placed.mesh.positions.len()).sum(),
     }
 }
 
@@ -88,15 +92,45 @@ fn item(object: usize, city_object: &CityObject) -> Option<Item> {
     let flat = !matches!(lod.shape, Shape::Prisms(_)) && bounds.size().z < 2.0;
     let cost = vertices as f64 + ROW_COST;
     let stand_in_cost = if flat { cost } else { cost.min(STAND_IN_COST + ROW_COST) };
-    Some(Item { object, bounds, size_m: bounds.size().max_element(), cost, stand_in_cost, vertices, morton: 0 })
+    let size_m = bounds.size().max_element();
+    Some(Item { object, bounds, size_m, stands_in: false, cost, stand_in_cost, vertices, morton: 0 })
+}
+
+/// Part of a block's plan that finer parts must cover to stand in its place.
+const COVERED: f64 = 0.5;
+/// Levels of the tree between a block and its parts at most.
+const MOST_LEVELS_UP: usize = 8;
+
+/// Blocks (LoD1 and coarser) whose parts are finer: a footprint of which a BIM or LoD2 model is known, too.
+fn mark_stand_ins(items: &mut [Item], parents: &[Option<usize>], objects: &Objects) {
+    let mut finer: BTreeMap<usize, Bounds> = BTreeMap::new();
+    for item in items.iter().filter(|item| objects.lod(item.object) >= 2.0) {
+        let mut up = parents.get(item.object).copied().flatten();
+        for _ in 0..MOST_LEVELS_UP {
+            let Some(parent) = up else { break };
+            if (0.0..2.0).contains(&objects.lod(parent)) {
+                let all = finer.entry(parent).or_insert(Bounds::EMPTY);
+                *all = all.union(item.bounds);
+            }
+            up = parents.get(parent).copied().flatten();
+        }
+    }
+    let area = |bounds: Bounds| bounds.size().x * bounds.size().y;
+    for item in items {
+        item.stands_in = finer.get(&item.object).is_some_and(|parts| area(*parts) >= COVERED * area(item.bounds));
+    }
 }
 
 impl Pyramid {
     /// Sorts the objects that have a shape into tiles.
-    pub fn build(objects: &[CityObject], options: &TilerOptions) -> Self {
-        let numbered = objects.iter().enumerate().collect();
-        let found = parallel::map(numbered, |(i, object)| item(i, object));
-        let mut items: Vec<Item> = found.into_iter().flatten().collect();
+    pub fn build(objects: &Objects, options: &TilerOptions) -> Result<Self, SinkError> {
+        let read =
+            |row| objects.load(row).map(|object| (item(row, &object), object.parent.and_then(|id| objects.row(&id))));
+        let found = parallel::map((0..objects.rows()).collect(), read);
+        let found: Vec<(Option<Item>, Option<usize>)> = found.into_iter().collect::<Result<_, SinkError>>()?;
+        let parents: Vec<Option<usize>> = found.iter().map(|(_, parent)| *parent).collect();
+        let mut items: Vec<Item> = found.into_iter().filter_map(|(item, _)| item).collect();
+        mark_stand_ins(&mut items, &parents, objects);
         let root = root_box(&items);
         for item in &mut items {
             let place = (item.bounds.center() - root.min).truncate() / root.size().x.max(f64::MIN_POSITIVE);
@@ -107,7 +141,7 @@ impl Pyramid {
         pyramid.divide(options);
         pyramid.levels = pyramid.nodes.iter().map(|node| node.address.level + 1).max().unwrap_or(1);
         pyramid.thresholds_m = pyramid.thresholds(options.pyramid_share);
-        pyramid
+        Ok(pyramid)
     }
 
     /// Geometric error of a level's tiles, metres.
@@ -118,7 +152,8 @@ impl Pyramid {
     /// The objects that a tile shows.
     pub fn shown<'a>(&'a self, node: &'a Node) -> impl Iterator<Item = &'a Item> {
         let least = self.least_m(node);
-        self.items.get(node.items.clone()).unwrap_or_default().iter().filter(move |item| item.size_m >= least)
+        let drawn = move |item: &&Item| item.size_m >= least && !(node.is_leaf && item.stands_in);
+        self.items.get(node.items.clone()).unwrap_or_default().iter().filter(drawn)
     }
 
     /// The objects of a tile that are too small for it.

@@ -1,19 +1,26 @@
-//! The few pieces of the protocol buffers wire format that vector tiles use, over borrowed bytes.
+//! The few pieces of the protocol buffers wire format that vector tiles and OpenStreetMap extracts use, over borrowed bytes.
 //!
 //! Nothing is allocated from a length that a file claims: every length is checked against the bytes that are there.
 
-use super::MvtError;
+/// Why bytes are no message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ProtobufError {
+    #[error("the message ends inside a field")]
+    Truncated,
+    #[error("invalid {what} {value}")]
+    Encoding { what: &'static str, value: u64 },
+}
 
 /// A cursor over one message.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Message<'a> {
+pub(crate) struct Message<'a> {
     bytes: &'a [u8],
     at: usize,
 }
 
 /// The value of a field by wire type (protocol buffers encoding, "message structure").
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Field<'a> {
+pub(crate) enum Field<'a> {
     Varint(u64),
     Fixed64(u64),
     Bytes(&'a [u8]),
@@ -21,12 +28,12 @@ pub(super) enum Field<'a> {
 }
 
 impl<'a> Message<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, at: 0 }
     }
 
     /// The next field's number and value; `None` at the end.
-    pub(super) fn next(&mut self) -> Result<Option<(u64, Field<'a>)>, MvtError> {
+    pub(crate) fn next(&mut self) -> Result<Option<(u64, Field<'a>)>, ProtobufError> {
         if self.at >= self.bytes.len() {
             return Ok(None);
         }
@@ -39,47 +46,47 @@ impl<'a> Message<'a> {
                 Field::Bytes(self.take(length)?)
             }
             5 => Field::Fixed32(u32::from_le_bytes(self.fixed::<4>()?)),
-            other => return Err(MvtError::Encoding { what: "wire type", value: other }),
+            other => return Err(ProtobufError::Encoding { what: "wire type", value: other }),
         };
         if key >> 3 == 0 {
-            return Err(MvtError::Encoding { what: "field number", value: 0 });
+            return Err(ProtobufError::Encoding { what: "field number", value: 0 });
         }
         Ok(Some((key >> 3, field)))
     }
 
     /// A base-128 number of at most ten bytes.
-    pub(super) fn varint(&mut self) -> Result<u64, MvtError> {
+    pub(crate) fn varint(&mut self) -> Result<u64, ProtobufError> {
         let mut value = 0_u64;
         for shift in (0..64).step_by(7) {
-            let byte = *self.bytes.get(self.at).ok_or(MvtError::Truncated)?;
+            let byte = *self.bytes.get(self.at).ok_or(ProtobufError::Truncated)?;
             self.at += 1;
             value |= u64::from(byte & 0x7f) << shift;
             if byte & 0x80 == 0 {
                 return Ok(value);
             }
         }
-        Err(MvtError::Encoding { what: "number", value })
+        Err(ProtobufError::Encoding { what: "number", value })
     }
 
     /// Whether everything was read.
-    pub(super) fn is_done(&self) -> bool {
+    pub(crate) fn is_done(&self) -> bool {
         self.at >= self.bytes.len()
     }
 
-    fn take(&mut self, length: u64) -> Result<&'a [u8], MvtError> {
+    fn take(&mut self, length: u64) -> Result<&'a [u8], ProtobufError> {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
-        let length = usize::try_from(length).map_err(|_| MvtError::Truncated)?;
-        let taken = rest.get(..length).ok_or(MvtError::Truncated)?;
+        let length = usize::try_from(length).map_err(|_| ProtobufError::Truncated)?;
+        let taken = rest.get(..length).ok_or(ProtobufError::Truncated)?;
         self.at += length;
         Ok(taken)
     }
 
-    fn fixed<const N: usize>(&mut self) -> Result<[u8; N], MvtError> {
-        self.take(N as u64)?.try_into().map_err(|_| MvtError::Truncated)
+    fn fixed<const N: usize>(&mut self) -> Result<[u8; N], ProtobufError> {
+        self.take(N as u64)?.try_into().map_err(|_| ProtobufError::Truncated)
     }
 }
 
 /// A zigzag-encoded signed number.
-pub(super) fn zigzag(value: u64) -> i64 {
+pub(crate) fn zigzag(value: u64) -> i64 {
     ((value >> 1) as i64) ^ -((value & 1) as i64)
 }
