@@ -15,7 +15,7 @@ test:
 	cargo clippy --release --locked --all-targets --no-default-features
 	scripts/build-web.sh & web=$$!; \
 	RUSTC_WORKSPACE_WRAPPER=clippy-driver cargo test --release --locked; native=$$?; wait $$web && exit $$native
-	cd tests/node && node --test --test-concurrency=1 types.test.mjs hands.test.mjs embed.test.mjs viewer.test.mjs
+	cd tests/node && node --test --test-concurrency=1 types.test.mjs hands.test.mjs embed.test.mjs viewer.test.mjs cesium.test.mjs
 
 # Formatting, lints as errors in every supported combination of features, and the core for the browser.
 lint:
